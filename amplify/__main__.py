@@ -1,0 +1,5 @@
+"""`python -m amplify` is the `amplify` command."""
+
+from amplify.cli import main
+
+main()

@@ -1,0 +1,98 @@
+"""Builds the web application: settings in, one plain WSGI callable out."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from apiflask import APIFlask
+from flask import Flask, request
+
+from amplify import __version__, wiring
+from amplify.core import db as database
+from amplify.core import paths
+from amplify.core.db import db
+from amplify.core.i18n import babel, choose_language
+from amplify.core.settings import Settings, load
+from amplify.core.web import Amplify
+
+FEATURES = (
+    "brands",
+    "delivery",
+    "accounts",
+    "customers",
+    "surveys",
+    "campaigns",
+    "sharing",
+    "asks",
+    "tracking",
+    "leaderboards",
+    "rewards",
+)
+
+
+def create_app(settings: Settings | None = None) -> APIFlask:
+    """The application for these settings (those in force if none are given)."""
+    settings = settings or load()
+    app = APIFlask(
+        "amplify",
+        title="Amplify API",
+        version=__version__,
+        template_folder=str(paths.TEMPLATES),
+        static_folder=str(paths.STATIC),
+        docs_path=None,
+        spec_path="/api/v1/openapi.json",
+    )
+    app.extensions["amplify"] = installation = Amplify(settings)
+    app.config.from_mapping(_config(settings))
+    db.init_app(app)
+    babel.init_app(app, locale_selector=choose_language, timezone_selector=lambda: "UTC")
+    _choose_transaction_kind(app)
+    _install(app)
+    wiring.install(installation.signer)
+    return app
+
+
+def _config(settings: Settings) -> dict[str, Any]:
+    https = settings.base_url.startswith("https://")
+    return {
+        "TESTING": settings.env == "test",
+        "SECRET_KEY": settings.secret,
+        "SQLALCHEMY_ENGINES": {"default": settings.database},
+        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
+        "MAX_FORM_MEMORY_SIZE": settings.max_body_bytes,
+        "SESSION_COOKIE_NAME": "__Host-session" if https else "session",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "TRUSTED_HOSTS": settings.hosts,
+        "PREFERRED_URL_SCHEME": "https" if https else "http",
+        "BABEL_TRANSLATION_DIRECTORIES": str(paths.LOCALES),
+    }
+
+
+def _choose_transaction_kind(app: Flask) -> None:
+    """A GET only reads, unless its view says that it writes; on SQLite a reader does not queue behind writers."""
+
+    @app.before_request
+    def choose() -> None:
+        view = app.view_functions.get(request.endpoint or "")
+        writes = getattr(getattr(view, "access", None), "writes", False)
+        database.set_reading(request.method in ("GET", "HEAD", "OPTIONS") and not writes)
+
+    @app.teardown_request
+    def reset(_error: BaseException | None) -> None:
+        database.set_reading(False)
+
+
+def _install(app: APIFlask) -> None:
+    """Every feature brings what it has: `install(app)` of the package's web.py, then its pages, then its resources."""
+    for feature in FEATURES:
+        for module in ("web", "views", "api"):
+            name = f"amplify.{feature}.{module}"
+            if find_spec(name) is None:
+                continue
+            room = import_module(name)
+            if hasattr(room, "install"):
+                room.install(app)
+            if hasattr(room, "blueprint"):
+                app.register_blueprint(room.blueprint)

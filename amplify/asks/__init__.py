@@ -1,0 +1,1 @@
+"""Asking promoters to share: who may be asked, when and how, and what came of it."""

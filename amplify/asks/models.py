@@ -1,0 +1,44 @@
+"""An ask and its separate facts: shown, sent, opened, declined."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from amplify.core import clock
+from amplify.core.db import Base, Instant, PrimaryKey, Text40, UtcDateTime
+
+
+class Ask(Base):
+    """One invitation to share after one answer, on the page or by mail. At most one of each per answer."""
+
+    __tablename__ = "asks"
+    __table_args__ = (
+        sa.UniqueConstraint("response_id", "mode"),
+        sa.Index("ix_asks_advocate_created", "advocate_id", "created_at"),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    response_id: Mapped[int] = mapped_column(sa.ForeignKey("responses.id"))
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    mode: Mapped[Text40]  # "page" or "mail"
+    message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("messages.id"))
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+    shown_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the ask was on the screen
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the share page was opened
+    declined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AskRefusal(Base):
+    """Why somebody was not asked, by rule: everybody can see why."""
+
+    __tablename__ = "ask_refusals"
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    response_id: Mapped[int] = mapped_column(sa.ForeignKey("responses.id"), index=True)
+    mode: Mapped[Text40]
+    rule: Mapped[Text40]
+    at: Mapped[Instant] = mapped_column(default=clock.now)

@@ -1,0 +1,1 @@
+"""Brands (tenants), their business lines and locations, theme, languages and policies."""

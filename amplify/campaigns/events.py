@@ -1,0 +1,19 @@
+"""Facts about campaigns that other floors react to."""
+
+from dataclasses import dataclass
+
+from amplify.campaigns.models import Campaign
+
+
+@dataclass(frozen=True)
+class CampaignStarted:
+    """A scheduled campaign went live, in the transaction that says so. `campaign.occurrence` counts the starts."""
+
+    campaign: Campaign
+
+
+@dataclass(frozen=True)
+class CampaignStopped:
+    """A campaign was stopped: what was not sent yet is cancelled."""
+
+    campaign: Campaign

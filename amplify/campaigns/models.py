@@ -1,0 +1,97 @@
+"""A campaign and its lifecycle. The row is the memory; the scheduler is only the clock."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from amplify.core import clock
+from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text200, UtcDateTime
+from amplify.core.errors import Conflict
+from amplify.core.i18n import lazy_gettext as _l
+
+STATES = ("draft", "scheduled", "live", "paused", "ended", "stopped")
+
+# Verb -> (states it may be said in, state it leads to)
+MOVES: dict[str, tuple[tuple[str, ...], str]] = {
+    "schedule": (("draft", "scheduled"), "scheduled"),
+    "unschedule": (("scheduled",), "draft"),
+    "start": (("scheduled",), "live"),
+    "pause": (("live",), "paused"),
+    "resume": (("paused",), "live"),
+    "end": (("live", "paused"), "ended"),
+    "stop": (("scheduled", "live", "paused"), "stopped"),
+}
+
+
+class Campaign(Base):
+    """What a brand asks people to share, and whom its start rewards.
+
+    State     advocates              friends' links        pending rewards
+    draft     not asked with it      -                     none
+    scheduled not asked with it      -                     none; the dry run shows them
+    live      asked, can share       lead to the landing   delivered
+    paused    cannot share anew      still lead there      wait
+    ended     cannot share anew      still lead there      delivered (what was promised stays promised)
+    stopped   cannot share anew      410, a kind page      cancelled if not sent yet
+    """
+
+    __tablename__ = "campaigns"
+    __table_args__ = (sa.Index("ix_campaigns_state_starts", "state", "starts_at"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    name: Mapped[Text200]
+    state: Mapped[Text40] = mapped_column(sa.String(40), default="draft")
+    # The brand's always-on campaign carries shares while no launched one is live; it never rewards by itself.
+    is_always_on: Mapped[bool] = mapped_column(default=False)
+    # Any benefit, also the chance of one, must be disclosed (16 CFR 255.5): set when a reward is attached.
+    is_rewarded: Mapped[bool] = mapped_column(default=False)
+
+    # The wall time the marketer typed and its zone stay; the instant is derived (gap: next valid, overlap: first).
+    starts_local: Mapped[str] = mapped_column(sa.String(16), default="")  # "2026-11-22T09:00"
+    timezone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
+    starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    occurrence: Mapped[int] = mapped_column(sa.Integer, default=0)  # counts the starts
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    landing_url: Mapped[str] = mapped_column(sa.Text)
+    # {"kind": "top_n"|"top_percent"|"min_score", "value": 50, "location_id": null, "business_line_id": null}
+    audience: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # {"en": {"headline": "", "share_text": "", "disclosure": "", "reward_subject": "", "reward_text": ""}, "es": {...}}
+    texts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    version: Mapped[int] = mapped_column(sa.Integer, default=1)
+    created_by: Mapped[Text200] = mapped_column(sa.String(200), default="")
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+    # Two people editing one campaign: the second one is told, nothing is overwritten.
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
+
+    def move(self, verb: str) -> None:
+        """Say one verb of MOVES. Raises Conflict when the state does not allow it."""
+        allowed, target = MOVES[verb]
+        if self.state not in allowed:
+            raise Conflict(
+                _l("A campaign that is %(state)s cannot do this.", state=self.state),
+                field="state",
+                rule=f"{verb}-from",
+            )
+        self.state = target
+
+    @property
+    def takes_shares(self) -> bool:
+        """New shares are made only while it is live."""
+        return self.state == "live"
+
+    @property
+    def links_lead_on(self) -> bool:
+        """Friends still get to the landing page in every state but stopped."""
+        return self.state != "stopped"
+
+    def text(self, locale: str, name: str, default_locale: str = "en") -> str:
+        """A text in the reader's language, else in the brand's."""
+        chosen = self.texts.get(locale, {}).get(name) or self.texts.get(default_locale, {}).get(name)
+        return str(chosen or "")

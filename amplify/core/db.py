@@ -1,0 +1,170 @@
+"""The database: one declarative base, the column types every floor shares, and how SQLite and PostgreSQL are opened.
+
+SQLite runs in WAL mode with synchronous=FULL: what was acknowledged survives a power cut. Versions with the
+WAL-reset bug (sqlite.org/wal.html#walresetbug) never checkpoint by themselves; `amplify.core.wal` does it safely.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from flask_sqlalchemy_lite import SQLAlchemy
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection, Dialect, Engine
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+BUSY_TIMEOUT_MS = 15_000
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An instant: aware UTC in Python, timestamptz on PostgreSQL, naive UTC text on SQLite. Refuses naive values."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant without a time zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BigId = sa.BigInteger().with_variant(
+    sa.Integer(), "sqlite"
+)  # SQLite autoincrements only an INTEGER primary key
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+PrimaryKey = Annotated[int, mapped_column(BigId, primary_key=True, autoincrement=True)]
+Text40 = Annotated[str, mapped_column(sa.String(40))]
+Text80 = Annotated[str, mapped_column(sa.String(80))]
+Text200 = Annotated[str, mapped_column(sa.String(200))]
+Instant = Annotated[datetime, mapped_column(UtcDateTime)]
+
+
+class Base(DeclarativeBase):
+    """Every table of ours. Constraint names are fixed: SQLite's batch migrations cannot drop what has no name."""
+
+    metadata = sa.MetaData(naming_convention=NAMES)
+    type_annotation_map = {
+        int: sa.BigInteger,
+        dict[str, Any]: Json,
+        list[Any]: Json,
+        list[str]: Json,
+        str: sa.Text,
+    }  # noqa: RUF012
+
+
+db = SQLAlchemy(
+    engine_options={"pool_pre_ping": True},
+    session_options={"expire_on_commit": False},
+)
+
+_reading: ContextVar[bool] = ContextVar("amplify_reading", default=False)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Transactions begun inside only read: on SQLite they do not take the writer's lock."""
+    token = _reading.set(True)
+    try:
+        yield
+    finally:
+        _reading.reset(token)
+
+
+def set_reading(value: bool) -> None:
+    """For a whole request: see `reading`."""
+    _reading.set(value)
+
+
+def wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]) -> bool:  # type: ignore[assignment]
+    """Whether this SQLite can corrupt a WAL database when two connections checkpoint and commit at once."""
+    if version >= (3, 51, 3):
+        return False
+    return not ((3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0))
+
+
+@sa.event.listens_for(Engine, "connect")
+def _open_sqlite(connection: Any, record: Any) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    connection.isolation_level = None  # we send BEGIN ourselves, see below
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        *(("wal_autocheckpoint=0", "mmap_size=0") if wal_reset_bug() else ()),
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@sa.event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    # A writer takes the lock at once (and waits for it): a deferred one that upgrades later fails with SQLITE_BUSY.
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+
+
+def is_sqlite(session: Session) -> bool:
+    """Which of the two databases this session talks to."""
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def insert_ignore(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
+    """Insert the rows whose unique keys are not there yet; returns how many were new. One statement, both databases."""
+    if not rows:
+        return 0
+    if is_sqlite(session):
+        from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+        statement: Any = insert_sqlite(table).on_conflict_do_nothing()
+    else:
+        from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+
+        statement = insert_postgresql(table).on_conflict_do_nothing()
+    # RETURNING counts truly: a driver's rowcount over many parameter sets does not.
+    key = sa.inspect(table).primary_key[0]
+    return len(session.execute(statement.returning(key), rows).all())
+
+
+def enter_fence(session: Session, name: str) -> None:
+    """A writer of an append-only table announces itself until its commit. See `horizon`."""
+    if not is_sqlite(session):
+        session.execute(
+            sa.text("SELECT pg_advisory_xact_lock_shared(hashtext(:name))"), {"name": f"amplify.{name}"}
+        )
+
+
+def horizon(session: Session, name: str, key: Any) -> int:
+    """The highest id below which no row can still appear: waits for the writers inside the fence, then reads max(id).
+
+    PostgreSQL hands out ids before commit, so a reader with a cursor would skip a row that commits late.
+    SQLite has one writer at a time, so its max(id) is already true.
+    """
+    highest = sa.select(sa.func.coalesce(sa.func.max(key), 0))
+    if is_sqlite(session):
+        return int(session.scalar(highest) or 0)
+    lock = {"name": f"amplify.{name}"}
+    session.execute(sa.text("SELECT pg_advisory_lock(hashtext(:name))"), lock)
+    try:
+        return int(session.scalar(highest) or 0)
+    finally:  # released at once: writers must not wait for the reader's whole transaction
+        session.execute(sa.text("SELECT pg_advisory_unlock(hashtext(:name))"), lock)

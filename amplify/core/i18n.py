@@ -1,0 +1,37 @@
+"""Languages: one import for gettext, and the rule for which language a page speaks."""
+
+from flask import g, has_request_context, request
+from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext, ngettext
+
+LANGUAGES = ("en", "es")
+
+babel = Babel()
+
+__all__ = [
+    "LANGUAGES",
+    "babel",
+    "best_language",
+    "force_locale",
+    "get_locale",
+    "gettext",
+    "lazy_gettext",
+    "ngettext",
+]
+
+
+def best_language(wanted: str | None, default: str = "en") -> str:
+    """The language we speak that fits a tag such as "es-MX"; `default` if none does."""
+    tag = (wanted or "").replace("_", "-").split("-")[0].lower()
+    return tag if tag in LANGUAGES else default
+
+
+def choose_language() -> str:
+    """The link's `?lang=`, then the reader's earlier choice, then the browser's, then the brand's, then English."""
+    if not has_request_context():
+        return "en"
+    for wanted in (request.args.get("lang"), g.get("language"), request.cookies.get("lang")):
+        if wanted and best_language(wanted, "") in LANGUAGES:
+            return best_language(wanted)
+    accepted = request.accept_languages.best_match(LANGUAGES)
+    brand = g.get("brand")
+    return accepted or (best_language(brand.default_locale) if brand else "en")

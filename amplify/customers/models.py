@@ -1,0 +1,38 @@
+"""One person of one brand."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from amplify.core import clock
+from amplify.core.db import Base, Instant, PrimaryKey, UtcDateTime
+
+
+class Customer(Base):
+    """A person as a brand knows them; without any contact they are anonymous, but may still share.
+
+    `email_normal` is the comparison form (lower case, provider rules) that finds the same person again.
+    """
+
+    __tablename__ = "customers"
+    __table_args__ = (
+        sa.UniqueConstraint("brand_id", "external_id"),
+        sa.Index("ix_customers_brand_email", "brand_id", "email_normal"),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    external_id: Mapped[str | None] = mapped_column(sa.String(200))
+    email: Mapped[str | None] = mapped_column(sa.String(320))
+    email_normal: Mapped[str | None] = mapped_column(sa.String(320))
+    name: Mapped[str] = mapped_column(sa.String(200), default="")
+    locale: Mapped[str | None] = mapped_column(sa.String(8))
+    timezone: Mapped[str | None] = mapped_column(sa.String(64))
+    # May we write to them? None: never said. The source says where the consent was given, for the record.
+    consent: Mapped[bool | None] = mapped_column()
+    consent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    consent_source: Mapped[str] = mapped_column(sa.String(200), default="")
+    is_employee: Mapped[bool] = mapped_column(default=False)  # an insider discloses (16 CFR 465.5)
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,116 @@
+"""The points ledger, the standings projected from it, and frozen rankings."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from amplify.core import clock
+from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80
+from amplify.sharing.models import Advocate
+
+
+class PointsEntry(Base):
+    """One cause of points. Append only: a reversal is an entry of its own that names what it takes back.
+
+    Unique on brand, cause and the cause's key, so that nothing counts twice. Points are whole milli-points.
+    """
+
+    __tablename__ = "points_entries"
+    __table_args__ = (
+        sa.UniqueConstraint("brand_id", "cause", "cause_key"),
+        sa.Index("ix_points_entries_advocate", "advocate_id", "occurred_at"),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    business_line_id: Mapped[int | None] = mapped_column(sa.ForeignKey("business_lines.id"))
+    location_id: Mapped[int | None] = mapped_column(sa.ForeignKey("locations.id"))
+    cause: Mapped[Text40]  # human_click, conversion, share_confirmed, refund
+    cause_key: Mapped[Text80]  # "click:91", "conversion:7", "refund:3"
+    reverses_id: Mapped[int | None] = mapped_column(sa.ForeignKey("points_entries.id"))
+    milli_points: Mapped[int] = mapped_column()  # negative only for a reversal
+    # Outcomes count toward rewards; acts of sharing are recognition only (product.md rule 2).
+    is_reward_eligible: Mapped[bool] = mapped_column()
+    occurred_at: Mapped[Instant]  # a reversal carries the time of what it reverses, so that both decay alike
+    recorded_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Board(Base):
+    """One ranking: the brand's, a campaign's, a location's or a business line's. `ref_id` 0 means the whole brand."""
+
+    __tablename__ = "boards"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "kind", "ref_id"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    kind: Mapped[Text40]  # brand, campaign, location, business_line
+    ref_id: Mapped[int] = mapped_column(default=0)
+
+
+class Standing(Base):
+    """One advocate on one board, projected from the ledger.
+
+    `score_log` is L = log2 sum(w_i * 2^(t_i/H)), t in half-lives since the Unix epoch (Cormode et al., ICDE 2009):
+    fixed between events, so the order never changes by itself. Ties: whoever reached it first, then the older advocate.
+    """
+
+    __tablename__ = "standings"
+    __table_args__ = (
+        sa.Index("ix_standings_rank", "board_id", sa.text("score_log DESC"), "reached_at", "advocate_id"),
+    )
+
+    board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"), primary_key=True, autoincrement=False)
+    advocate_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False, index=True
+    )
+    score_log: Mapped[float | None] = mapped_column(
+        sa.Float(53)
+    )  # reward-eligible points; None: no points left
+    recognition_log: Mapped[float | None] = mapped_column(
+        sa.Float(53)
+    )  # all points, acts of sharing included
+    milli_points: Mapped[int] = mapped_column(default=0)  # undecayed, reward-eligible
+    human_clicks: Mapped[int] = mapped_column(default=0)
+    conversions: Mapped[int] = mapped_column(default=0)
+    shares: Mapped[int] = mapped_column(default=0)
+    reached_at: Mapped[Instant]
+
+    advocate: Mapped[Advocate] = relationship()
+
+
+class Snapshot(Base):
+    """A ranking frozen when a campaign started: what the judgement was, whatever happens to the points later."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (sa.UniqueConstraint("campaign_id", "occurrence"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    occurrence: Mapped[int] = mapped_column(sa.Integer)
+    board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"))
+    audience: Mapped[dict[str, Any]]  # the rule as it was
+    ranked: Mapped[int] = mapped_column()  # how many stood on the board
+    taken_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class SnapshotRow(Base):
+    """One chosen advocate of a snapshot, with what the judgement rested on."""
+
+    __tablename__ = "snapshot_rows"
+
+    snapshot_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("snapshots.id"), primary_key=True, autoincrement=False
+    )
+    advocate_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False
+    )
+    rank: Mapped[int] = mapped_column(sa.Integer)
+    score_log: Mapped[float] = mapped_column(sa.Float(53))
+    score: Mapped[float] = mapped_column(sa.Float(53))  # decayed points at the moment of freezing
+    human_clicks: Mapped[int] = mapped_column()
+    conversions: Mapped[int] = mapped_column()
+    reached_at: Mapped[Instant]

@@ -1,0 +1,1 @@
+"""Tracked links: the redirect, raw clicks as facts, verdicts derived from them, conversions and their attribution."""

@@ -1,0 +1,109 @@
+"""Clicks as they came, what each was, and the conversions that followed."""
+
+import uuid
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from amplify.core import clock
+from amplify.core.db import Base, BigId, Instant, PrimaryKey, Text40, Text80, UtcDateTime
+from amplify.core.tokens import uuid7
+from amplify.sharing.models import ShareLink
+
+
+class Click(Base):
+    """One request of a tracked link, as it came. Never changed. No IP address: `visitor` is a daily-salted keyed hash."""
+
+    __tablename__ = "clicks"
+
+    id: Mapped[PrimaryKey]
+    token: Mapped[uuid.UUID] = mapped_column(
+        sa.Uuid, default=uuid7, unique=True
+    )  # travels to the landing page
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
+    at: Mapped[Instant] = mapped_column(default=clock.now)
+    method: Mapped[str] = mapped_column(sa.String(8))
+    user_agent: Mapped[str] = mapped_column(sa.String(400), default="")
+    referrer_host: Mapped[str] = mapped_column(sa.String(255), default="")
+    language: Mapped[str] = mapped_column(sa.String(40), default="")
+    country: Mapped[str] = mapped_column(sa.String(2), default="")
+    visitor: Mapped[str] = mapped_column(sa.String(32), default="")
+    purpose: Mapped[str] = mapped_column(sa.String(40), default="")  # Sec-Purpose / Purpose / X-Moz as sent
+    gpc: Mapped[bool] = mapped_column(default=False)  # Global Privacy Control or DNT was set
+    is_own: Mapped[bool] = mapped_column(default=False)  # carried the advocate's own cookie
+
+
+class ClickVerdict(Base):
+    """What a click was, by which rule: human, preview, bot, prefetch, head, self, duplicate. Can be derived again."""
+
+    __tablename__ = "click_verdicts"
+    __table_args__ = (sa.Index("ix_click_verdicts_link_verdict", "link_id", "verdict"),)
+
+    click_id: Mapped[int] = mapped_column(
+        BigId, sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False
+    )
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"))
+    verdict: Mapped[Text40]
+    rule: Mapped[Text80]
+    rules_version: Mapped[int] = mapped_column(sa.Integer)
+    judged_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class VisitorSalt(Base):
+    """The salt of one UTC day. Deleted after the day: yesterday's visitor hashes can no longer be computed."""
+
+    __tablename__ = "visitor_salts"
+
+    day: Mapped[str] = mapped_column(sa.String(10), primary_key=True)
+    salt: Mapped[str] = mapped_column(sa.String(64))
+
+
+class Cursor(Base):
+    """How far a reader of an append-only table has come. Moves in one transaction with what it produced."""
+
+    __tablename__ = "cursors"
+
+    name: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    position: Mapped[int] = mapped_column(default=0)
+    moved_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Conversion(Base):
+    """An outcome a shop or backend told us, signed: one row per order of a brand. Amounts in minor units."""
+
+    __tablename__ = "conversions"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "order_id"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    order_id: Mapped[str] = mapped_column(sa.String(200))
+    body_hash: Mapped[str] = mapped_column(sa.String(64))
+    amount_minor: Mapped[int] = mapped_column()
+    currency: Mapped[str] = mapped_column(sa.String(3))
+    occurred_at: Mapped[Instant]
+    received_at: Mapped[Instant] = mapped_column(default=clock.now)
+    # Attribution: the click named by the shop if it is human, known and inside the window; else none, and the rule why.
+    click_id: Mapped[int | None] = mapped_column(sa.ForeignKey("clicks.id"))
+    link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
+    attribution: Mapped[Text80]
+    refunded_minor: Mapped[int] = mapped_column(default=0)
+    refunded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    link: Mapped[ShareLink | None] = relationship()
+
+
+class Refund(Base):
+    """A refund or chargeback of a conversion, by the shop's own id. A full one takes the points back."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "refund_id"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    refund_id: Mapped[str] = mapped_column(sa.String(200))
+    conversion_id: Mapped[int] = mapped_column(sa.ForeignKey("conversions.id"), index=True)
+    amount_minor: Mapped[int] = mapped_column()
+    body_hash: Mapped[str] = mapped_column(sa.String(64))
+    occurred_at: Mapped[Instant]
+    received_at: Mapped[Instant] = mapped_column(default=clock.now)

@@ -1,0 +1,1 @@
+"""Amplify's tests mirror the rooms of the house."""
