@@ -71,10 +71,14 @@ def say(text: str) -> None:
 # --- what is installed --------------------------------------------------------------------------------------
 
 
+def requirements(lock: str) -> Path:
+    return ROOT / "requirements" / f"{lock}.txt"
+
+
 def digest(lock: str) -> str:
-    """What an installation answers to: the lock and the project's own description."""
-    content = (ROOT / "requirements" / f"{lock}.txt").read_bytes() + (ROOT / "pyproject.toml").read_bytes()
-    return hashlib.sha256(content).hexdigest()
+    """What an installation answers to: the locks and the project's own description."""
+    files = (requirements("build"), requirements(lock), ROOT / "pyproject.toml")
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def read_stamp() -> dict[str, object]:
@@ -230,18 +234,21 @@ def pip() -> list[str]:
 
 
 def install_packages(lock: str, handle: int) -> None:
-    """The locked packages, wheels only, then the checkout itself, so that `.venv/bin/amplify` exists."""
-    file = ROOT / "requirements" / f"{lock}.txt"
+    """What builds, then the locked packages, then the checkout itself, so that `.venv/bin/amplify` exists.
+    The locks take wheels only; what is published without one is built by what was installed first."""
     say(f"installing the packages of requirements/{lock}.txt")
-    locked = ["--require-hashes", "--only-binary", ":all:", "--no-deps", "--progress-bar", "off"]
-    run([*pip(), "install", "--no-user", *locked, "-r", str(file)], handle, Progress())
-    itself = ["--no-build-isolation", "--no-deps", "--no-index", "--editable", str(ROOT)]
-    run([*pip(), "install", "--no-user", "--quiet", *itself], handle)
+    pinned = [*pip(), "install", "--no-user", "--require-hashes", "--no-deps", "--progress-bar", "off"]
+    run([*pinned, "-r", str(requirements("build"))], handle)
+    unisolated = ["--no-build-isolation", "--use-pep517"]
+    run([*pinned, *unisolated, "-r", str(requirements(lock))], handle, Progress())
+    itself = ["--no-deps", "--no-index", "--no-build-isolation", "--editable", str(ROOT)]
+    run([*pip(), "install", "--no-user", *itself], handle)
 
 
 class Progress:
     """Sums up pip's lines: one line that grows on a terminal, one line in ten seconds elsewhere."""
 
+    # pip says "Processing" of a file that is on this machine already.
     SIZE = re.compile(r"(?:Downloading|Using cached) \S+ \(([\d.]+) ([kMG]?B)\)")
     UNITS = MappingProxyType({"B": 1e-6, "kB": 1e-3, "MB": 1.0, "GB": 1e3})
 
@@ -253,12 +260,12 @@ class Progress:
 
     def read(self, line: str) -> None:
         """Take one line of pip's output into account, and show the sum if it is time."""
-        self.packages += line.startswith("Collecting ")
+        self.packages += line.startswith(("Collecting ", "Processing "))
         match = self.SIZE.search(line)
         if match:
             self.size += float(match[1]) * self.UNITS[match[2]]
         if line.startswith("Installing collected packages"):
-            self.show("unpacking them")
+            self.show("fetched; unpacking them")
         elif time.monotonic() - self.shown > (0.1 if self.is_terminal else 10):
             self.show("")
 

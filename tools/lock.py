@@ -21,25 +21,30 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
-# `test` is resolved first and holds everything; `base` is cut from the same versions.
-EXTRAS = {"test": ["test"], "base": []}
 FINGERPRINT = "# answers to pyproject.toml "
+# Resolved in this order, each within the versions of the first: `test` holds everything of `base`; `build` is
+# what run.py installs before them, as it builds nothing in an isolated (hence unpinned) environment.
+LOCKS = ("test", "base", "build")
+# Published without a wheel; everything else is installed from wheels only.
+SOURCE_ONLY = ("flask-principal",)
+SOURCE_BUILDER = "setuptools>=80"
 
 
-def wanted(extras: list[str], pyproject: Path = ROOT / "pyproject.toml") -> list[str]:
-    """The requirements that pyproject.toml states for these extras, and those of its build backend,
-    because run.py builds without an isolated (hence unpinned) environment."""
+def wanted(name: str, pyproject: Path = ROOT / "pyproject.toml") -> list[str]:
+    """The requirements that the lock `name` answers to, as pyproject.toml states them."""
     content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     project = content["project"]
-    stated = [*project["dependencies"], *content["build-system"]["requires"]]
-    for extra in extras:
-        stated += project["optional-dependencies"][extra]
-    return sorted(stated)
+    stated = {
+        "base": project["dependencies"],
+        "test": project["dependencies"] + project["optional-dependencies"]["test"],
+        "build": [*content["build-system"]["requires"], SOURCE_BUILDER],
+    }
+    return sorted(stated[name])
 
 
 def fingerprint(name: str, pyproject: Path = ROOT / "pyproject.toml") -> str:
     """A short digest of what the lock `name` was made from."""
-    return hashlib.sha256(json.dumps(wanted(EXTRAS[name], pyproject)).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(wanted(name, pyproject)).encode()).hexdigest()[:16]
 
 
 def is_current(name: str, pyproject: Path = ROOT / "pyproject.toml") -> bool:
@@ -58,18 +63,24 @@ def find_uv() -> list[str]:
     return [found]
 
 
+def formats() -> list[str]:
+    """Options that uv and pip share. The order counts: pip forgets what stands before `:all:`."""
+    return ["--only-binary=:all:", *(f"--no-binary={package}" for package in SOURCE_ONLY)]
+
+
 def resolve(name: str, upgrade: bool) -> None:
     """Write requirements/<name>.txt."""
     lock = REQUIREMENTS / f"{name}.txt"
     command = [*find_uv(), "pip", "compile", "-", "--universal", "--python-version", "3.11"]
     command += ["--generate-hashes", "--no-header", "--no-annotate", "--quiet", "--output-file", str(lock)]
+    command += formats()
     if upgrade:
         command.append("--upgrade")
-    if name != "test":
-        command += ["--constraint", str(REQUIREMENTS / "test.txt")]
-    subprocess.run(command, input="\n".join(wanted(EXTRAS[name])), text=True, check=True, cwd=ROOT)
-    head = f"# Made by tools/lock.py; do not edit.\n{FINGERPRINT}{fingerprint(name)}\n"
-    lock.write_text(head + lock.read_text(encoding="utf-8"), encoding="utf-8")
+    if name != LOCKS[0]:
+        command += ["--constraint", str(REQUIREMENTS / f"{LOCKS[0]}.txt")]
+    subprocess.run(command, input="\n".join(wanted(name)), text=True, check=True, cwd=ROOT)
+    head = ["# Made by tools/lock.py; do not edit.", FINGERPRINT + fingerprint(name), *formats(), ""]
+    lock.write_text("\n".join(head) + lock.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def main() -> None:
@@ -78,9 +89,9 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say whether the lock is current")
     options = parser.parse_args()
     if options.check:
-        stale = [name for name in EXTRAS if not is_current(name)]
+        stale = [name for name in LOCKS if not is_current(name)]
         raise SystemExit(f"stale: {', '.join(stale)}; run tools/lock.py" if stale else 0)
-    for name in EXTRAS:
+    for name in LOCKS:
         resolve(name, options.upgrade)
         pins = (REQUIREMENTS / f"{name}.txt").read_text(encoding="utf-8").count("==")
         print(f"requirements/{name}.txt: {pins} packages")
