@@ -59,7 +59,7 @@ def extract() -> Catalog:
             folder, methods, options, KEYWORDS, comment_tags=("i18n:",)
         ):
             where = f"{folder.name}/{file}"
-            catalog.add(message, locations=[(where, None)], auto_comments=comments, context=context)
+            catalog.add(message, locations=[(where, 0)], auto_comments=comments, context=context)
     return catalog
 
 
@@ -108,9 +108,7 @@ def problems(catalog: Catalog) -> list[str]:
         if not message.id:
             continue
         if not _is_done(message):
-            found.append(
-                f"not translated: {message.id!r} ({', '.join(where for where, _ in message.locations)})"
-            )
+            found.append(f"not translated: {message.id!r} ({', '.join(where for where, _ in message.locations)})")
         found.extend(f"{message.id!r}: {error}" for error in message.check(catalog))
     return found
 
@@ -134,9 +132,7 @@ def main(arguments: list[str]) -> int:
         SPANISH.with_suffix(".mo"): compiled.getvalue(),
     }
     if "--check" in arguments:
-        missing += [
-            f"out of date: {f.name}" for f, new in files.items() if not f.is_file() or f.read_bytes() != new
-        ]
+        missing += [f"out of date: {f.name}" for f, new in files.items() if not f.is_file() or f.read_bytes() != new]
     else:
         for file, content in files.items():
             file.parent.mkdir(parents=True, exist_ok=True)
