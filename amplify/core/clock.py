@@ -1,8 +1,23 @@
-"""The one place that asks what time it is, so that a test can move it and every instant is aware UTC."""
+"""The one place that asks what time it is, so that every instant is aware UTC and the demo can make a past."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+_told: ContextVar[datetime | None] = ContextVar("amplify_told_time", default=None)
 
 
 def now() -> datetime:
     """The current instant, aware, in UTC."""
-    return datetime.now(UTC)
+    return _told.get() or datetime.now(UTC)
+
+
+@contextmanager
+def at(instant: datetime) -> Iterator[None]:
+    """Inside, it is `instant` (aware). Only the demo's history is made with it."""
+    token = _told.set(instant.astimezone(UTC))
+    try:
+        yield
+    finally:
+        _told.reset(token)
