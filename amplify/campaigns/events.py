@@ -17,3 +17,10 @@ class CampaignStopped:
     """A campaign was stopped: what was not sent yet is cancelled."""
 
     campaign: Campaign
+
+
+@dataclass(frozen=True)
+class CampaignReleased:
+    """What waited during a pause may leave: the campaign was resumed, or it ended (a promise stays one)."""
+
+    campaign: Campaign

@@ -12,6 +12,15 @@ from amplify.core.errors import Conflict
 from amplify.core.i18n import lazy_gettext as _l
 
 STATES = ("draft", "scheduled", "live", "paused", "ended", "stopped")
+# As they stand in a sentence ("A campaign that is paused cannot do this.").
+STATE_WORDS = {
+    "draft": _l("a draft"),
+    "scheduled": _l("scheduled"),
+    "live": _l("live"),
+    "paused": _l("paused"),
+    "ended": _l("ended"),
+    "stopped": _l("stopped"),
+}
 
 # Verb -> (states it may be said in, state it leads to)
 MOVES: dict[str, tuple[tuple[str, ...], str]] = {
@@ -38,7 +47,18 @@ class Campaign(Base):
     """
 
     __tablename__ = "campaigns"
-    __table_args__ = (sa.Index("ix_campaigns_state_starts", "state", "starts_at"),)
+    __table_args__ = (
+        sa.Index("ix_campaigns_state_starts", "state", "starts_at"),
+        sa.Index("ix_campaigns_state_ends", "state", "ends_at"),
+        # A brand has one always-on campaign, however many ask for it at once.
+        sa.Index(
+            "uq_campaigns_always_on",
+            "brand_id",
+            unique=True,
+            sqlite_where=sa.text("is_always_on = 1"),
+            postgresql_where=sa.text("is_always_on"),
+        ),
+    )
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
@@ -49,8 +69,9 @@ class Campaign(Base):
     # Any benefit, also the chance of one, must be disclosed (16 CFR 255.5): set when a reward is attached.
     is_rewarded: Mapped[bool] = mapped_column(default=False)
 
-    # The wall time the marketer typed and its zone stay; the instant is derived (gap: next valid, overlap: first).
+    # The wall times the marketer typed and their zone stay; the instants are derived (gap: next valid, overlap: first).
     starts_local: Mapped[str] = mapped_column(sa.String(16), default="")  # "2026-11-22T09:00"
+    ends_local: Mapped[str] = mapped_column(sa.String(16), default="")
     timezone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -75,7 +96,7 @@ class Campaign(Base):
         allowed, target = MOVES[verb]
         if self.state not in allowed:
             raise Conflict(
-                _l("A campaign that is %(state)s cannot do this.", state=self.state),
+                _l("A campaign that is %(state)s cannot do this.", state=STATE_WORDS[self.state]),
                 field="state",
                 rule=f"{verb}-from",
             )
