@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from amplify.app import create_app
+from amplify.core import jobs
 from amplify.core.db import Base, db
 from amplify.core.settings import Settings
 
@@ -21,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--db", choices=["sqlite", "postgresql"], default="sqlite", help="which database to test on"
     )
+    parser.addoption("--screens", default="", help="write browser screenshots into this folder")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,6 +82,7 @@ def whole_app(settings: Settings) -> Iterator[APIFlask]:
     app = create_app(settings)
     with app.app_context():
         Base.metadata.create_all(db.engine)
+        jobs.create_tables(db.engine)
     yield app
     with app.app_context():
         db.engine.dispose()

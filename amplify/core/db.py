@@ -94,7 +94,7 @@ def set_reading(value: bool) -> None:
     _reading.set(value)
 
 
-def wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info[:3]) -> bool:  # type: ignore[assignment]
+def wal_reset_bug(version: tuple[int, int, int] = sqlite3.sqlite_version_info) -> bool:
     """Whether this SQLite can corrupt a WAL database when two connections checkpoint and commit at once."""
     if version >= (3, 51, 3):
         return False
@@ -119,7 +119,8 @@ def _open_sqlite(connection: Any, record: Any) -> None:
 @sa.event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once (and waits for it): a deferred one that upgrades later fails with SQLITE_BUSY.
-    if connection.dialect.name == "sqlite":
+    # `driver_begins`: a library's own migrations say BEGIN themselves.
+    if connection.dialect.name == "sqlite" and not connection.get_execution_options().get("driver_begins"):
         connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
 
 

@@ -1,0 +1,127 @@
+"""The durable engine itself, for worker processes: runs what is due, many at once, and notes what became of it."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Engine
+
+from amplify.core.jobs.queue import APPLICATION, QUEUE, SCHEMA, VERSION, JsonSerializer, Try, client, options
+from amplify.core.jobs.registry import CRASHES, Job, Permanent, find, names
+
+POLL_SECONDS = 0.25
+# What we do not use is asked about seldom: cron schedules, and messages between jobs.
+SELDOM_SECONDS = 3600.0
+
+log = structlog.get_logger(__name__)
+
+_running: list[Engine] = []
+
+
+class JobParked(Exception):
+    """Ends an attempt for good; its text is what `amplify jobs list` shows."""
+
+
+def run_engine(
+    database: str,
+    executor_id: str,
+    context: Callable[[], AbstractContextManager[Any]],
+    *,
+    threads: int = 4,
+) -> None:
+    """Start working on jobs in background threads; each job runs inside its own `context()`.
+
+    `executor_id` names this start of this worker: a second one under the same name would take its work for orphaned.
+    The tables must be there. Raises when the database is away.
+    """
+    from dbos import DBOS
+
+    engine = sa.create_engine(database, pool_size=4, max_overflow=threads + 4, pool_pre_ping=True)
+    _running.append(engine)
+    _quieten()
+    try:
+        DBOS(config=_config(engine, executor_id, threads))
+        _quieten()
+        for name in names():
+            _register(find(name), engine, context)
+        DBOS.listen_queues([QUEUE])
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=threads, polling_interval_sec=POLL_SECONDS)
+    except BaseException:
+        stop_engine(0)
+        raise
+
+
+def stop_engine(wait_seconds: int = 10) -> None:
+    """Take no new jobs, let the running ones finish for at most `wait_seconds`, and stop the threads."""
+    from dbos import DBOS
+
+    DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=wait_seconds)
+    while _running:
+        _running.pop().dispose()
+
+
+def _config(engine: Engine, executor_id: str, threads: int) -> Any:
+    return {
+        "name": APPLICATION,
+        "system_database_engine": engine,
+        "dbos_system_schema": SCHEMA,
+        "application_version": VERSION,
+        "executor_id": executor_id,
+        "serializer": JsonSerializer(),
+        "run_migrations": False,
+        "use_listen_notify": False,
+        # Nothing leaves this machine: no telemetry, no remote console, no self-upgrade.
+        "enable_otlp": False,
+        "conductor_key": None,
+        "auto_upgrade": False,
+        "log_level": "WARNING",
+        "notification_listener_polling_interval_sec": 5.0,
+        "scheduler_polling_interval_sec": SELDOM_SECONDS,
+    }
+
+
+def _quieten() -> None:
+    """The engine's own log lines go the way of all others, from warnings up."""
+    engine_log = logging.getLogger("dbos")
+    engine_log.handlers.clear()
+    engine_log.addHandler(logging.NullHandler())
+    engine_log.propagate = True
+    engine_log.setLevel(logging.WARNING)
+
+
+def _register(job: Job, engine: Engine, context: Callable[[], AbstractContextManager[Any]]) -> None:
+    from dbos import DBOS
+
+    def attempt(key: str, payload: dict[str, Any], number: int, first: int) -> str:
+        return _attempt(Try(job.name, key, payload, number, first), job, engine, context)
+
+    attempt.__qualname__ = job.name
+    DBOS.workflow(name=job.name, max_recovery_attempts=CRASHES)(attempt)
+
+
+def _attempt(one: Try, job: Job, engine: Engine, context: Callable[[], AbstractContextManager[Any]]) -> str:
+    try:
+        with context():
+            job(one.payload)
+    except Permanent as error:
+        log.error("job parked", job=one.job, key=one.key, attempt=one.attempt, error=type(error).__name__)
+        raise JobParked(str(error)) from None
+    except Exception as error:
+        return _again(one, job, engine, error)
+    return "done"
+
+
+def _again(one: Try, job: Job, engine: Engine, error: Exception) -> str:
+    said = {"job": one.job, "key": one.key, "attempt": one.attempt, "error": type(error).__name__}
+    if one.is_last(job):
+        log.error("job parked", **said, exc_info=error)
+        raise JobParked(f"{type(error).__name__}: {error}") from None
+    wait = job.wait_seconds(one.attempt, error)
+    # A row of its own, not a sleeping thread: the wait survives us and holds nobody up.
+    client(engine).enqueue(options(one.next(), job, wait), one.key, one.payload, one.attempt + 1, one.first)
+    log.warning("job failed, will be tried again", **said, wait_seconds=round(wait, 1), exc_info=error)
+    return "again"
