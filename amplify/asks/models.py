@@ -10,7 +10,12 @@ from amplify.core.db import Base, Instant, PrimaryKey, Text40, UtcDateTime
 
 
 class Ask(Base):
-    """One invitation to share after one answer, on the page or by mail. At most one of each per answer."""
+    """One invitation to share after one answer, on the page or by mail. Each fact of it has its own time, the first one.
+
+    shown    on the page: the share page was on the screen; a mail: unknown until it was followed
+    opened   on the page: a channel was chosen; a mail: its link was followed
+    declined "no thanks"
+    """
 
     __tablename__ = "asks"
     __table_args__ = (
@@ -26,8 +31,8 @@ class Ask(Base):
     mode: Mapped[Text40]  # "page" or "mail"
     message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("messages.id"))
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
-    shown_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the ask was on the screen
-    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the share page was opened
+    shown_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     declined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

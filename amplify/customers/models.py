@@ -1,4 +1,4 @@
-"""One person of one brand."""
+"""One person of one brand, and what they agreed to."""
 
 from datetime import datetime
 
@@ -36,3 +36,16 @@ class Customer(Base):
     is_employee: Mapped[bool] = mapped_column(default=False)  # an insider discloses (16 CFR 465.5)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ConsentChange(Base):
+    """One time a person's consent changed: to what, by whose word. Append only: the record that the law asks for."""
+
+    __tablename__ = "consent_changes"
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customers.id"), index=True)
+    consent: Mapped[bool]
+    source: Mapped[str] = mapped_column(sa.String(200))
+    at: Mapped[Instant] = mapped_column(default=clock.now)

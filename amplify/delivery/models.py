@@ -13,11 +13,14 @@ from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, UtcDateTi
 class Message(Base):
     """One message to one address. `message_id` is bound before anything leaves, so every copy on the wire carries it.
 
-    States: queued -> sent | suppressed | failed | cancelled.
+    States: waiting -> queued (handed to the job engine) -> sent | suppressed | failed | cancelled.
     """
 
     __tablename__ = "messages"
-    __table_args__ = (sa.Index("ix_messages_brand_state", "brand_id", "state"),)
+    __table_args__ = (
+        sa.Index("ix_messages_brand_state", "brand_id", "state"),
+        sa.Index("ix_messages_state_not_before", "state", "not_before"),
+    )
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
@@ -32,11 +35,21 @@ class Message(Base):
     is_marketing: Mapped[bool] = mapped_column(default=True)
     # Quiet hours: not before this instant.
     not_before: Mapped[Instant] = mapped_column(default=clock.now)
-    state: Mapped[Text40] = mapped_column(sa.String(40), default="queued")
+    state: Mapped[Text40] = mapped_column(sa.String(40), default="waiting")
     reason: Mapped[str] = mapped_column(sa.Text, default="")
     attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing more will happen to it."""
+        return self.state not in ("waiting", "queued")
+
+    def settle(self, state: str, reason: str = "") -> None:
+        """The last word on this message: sent, suppressed, failed or cancelled."""
+        self.state, self.reason = state, reason
+        self.sent_at = clock.now() if state == "sent" else None
 
 
 class Suppression(Base):

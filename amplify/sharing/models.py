@@ -74,6 +74,7 @@ class Share(Base):
     """
 
     __tablename__ = "shares"
+    __table_args__ = (sa.Index("ix_shares_brand_words", "brand_id", "words_hash"),)
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
@@ -84,6 +85,8 @@ class Share(Base):
         sa.Text, default=""
     )  # what the person put into the composer, their own words
     disclosure: Mapped[str] = mapped_column(sa.Text, default="")  # what stood first, if rewarded
+    # Finds whether another account already shared the same words (see wording.words_hash).
+    words_hash: Mapped[str] = mapped_column(sa.String(64), default="")
     opened_at: Mapped[Instant] = mapped_column(default=clock.now)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -1,0 +1,117 @@
+"""Who may be asked to share, and when: every rule has a name, and every refusal names its rule (product.md rules 6, 10)."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.asks.models import Ask
+from amplify.brands.models import Brand
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.customers.models import Customer
+from amplify.delivery.services import is_suppressed
+from amplify.sharing.models import Advocate
+from amplify.surveys.models import Response
+
+RULES = {
+    "not-promoter": _l("Only promoters are asked."),
+    "superseded": _l("The answer was changed later; only the last version counts."),
+    "detractor-since": _l("The same person gave a low score after this answer, and no better one since."),
+    "already-asked": _l("They were already asked after this answer."),
+    "contact-budget": _l("They were asked less than the brand's number of days ago."),
+    "declined": _l("They said no thanks, and the rest after that is not over."),
+    "insider": _l("They work for the brand: an insider's praise would need its own disclosure (16 CFR 465.5)."),
+    "erased": _l("The person was erased."),
+    "no-address": _l("There is no e-mail address to write to."),
+    "no-consent": _l("They did not agree to be written to."),
+    "suppressed": _l("They unsubscribed, or mail to them came back."),
+    "no-campaign": _l("No campaign is live."),
+}
+
+
+def may_ask(session: Session, brand: Brand, response: Response, mode: str, now: datetime) -> str | None:
+    """The name of the first rule (see RULES) that forbids asking after this answer, by "page" or "mail"; None if none does."""
+    if response.superseded_at is not None:
+        return "superseded"
+    if not response.is_promoter:
+        return "not-promoter"
+    if was_asked(session, response):
+        return "already-asked"
+    if response.customer is None:
+        return None if mode == "page" else "no-address"
+    return _forbids_person(session, brand, response, now) or (
+        _forbids_mail(session, brand, response.customer) if mode == "mail" else None
+    )
+
+
+def was_asked(session: Session, response: Response) -> bool:
+    """Whether there is an ask for this answer, in whatever version and by whatever way."""
+    return session.scalar(asks_after(response).limit(1)) is not None
+
+
+def asks_after(response: Response) -> sa.Select[tuple[Ask]]:
+    """The asks that followed this answer, in any of its versions; newest first."""
+    same_answer = (
+        Response.brand_id == response.brand_id,
+        Response.source == response.source,
+        Response.external_id == response.external_id,
+    )
+    return sa.select(Ask).join(Response, Response.id == Ask.response_id).where(*same_answer).order_by(Ask.id.desc())
+
+
+def _forbids_person(session: Session, brand: Brand, response: Response, now: datetime) -> str | None:
+    customer = response.customer
+    assert customer is not None  # noqa: S101 - the caller has looked
+    if customer.erased_at is not None:
+        return "erased"
+    if customer.is_employee:
+        return "insider"
+    if _low_score_since(session, response):
+        return "detractor-since"
+    asked_ever = sa.exists().where(Ask.advocate_id == Advocate.id, Advocate.customer_id == customer.id)
+    rules: tuple[tuple[str, sa.ColumnElement[bool]], ...] = (
+        ("declined", Ask.declined_at > now - timedelta(days=brand.declined_rest_days)),
+        ("contact-budget", Ask.created_at > now - timedelta(days=brand.ask_every_days)),
+    )
+    for rule, happened in rules:
+        if session.scalar(sa.select(asked_ever.where(happened))):
+            return rule
+    return None
+
+
+def _low_score_since(session: Session, response: Response) -> bool:
+    later = sa.exists().where(
+        Response.brand_id == response.brand_id,
+        Response.customer_id == response.customer_id,
+        Response.superseded_at.is_(None),
+        Response.category == "detractor",
+        Response.answered_at > response.answered_at,
+    )
+    return bool(session.scalar(sa.select(later)))
+
+
+def _forbids_mail(session: Session, brand: Brand, customer: Customer) -> str | None:
+    if not customer.email:
+        return "no-address"
+    if customer.consent is not True:
+        return "no-consent"
+    return "suppressed" if is_suppressed(session, brand.id, customer.email) else None
+
+
+def quiet_until(brand: Brand, customer: Customer | None, now: datetime) -> datetime | None:
+    """The end of the quiet hours that reign where the customer is (else where the brand is); None if none reign.
+
+    Quiet hours run from `quiet_from_hour` to `quiet_until_hour`, over midnight if the first is the greater; equal: none.
+    """
+    zone = ZoneInfo((customer.timezone if customer else None) or brand.timezone)
+    local = now.astimezone(zone)
+    start, end = brand.quiet_from_hour, brand.quiet_until_hour
+    is_quiet = start <= local.hour < end if start < end else local.hour >= start or local.hour < end
+    if start == end or not is_quiet:
+        return None
+    over = local.replace(hour=end % 24, minute=0, second=0, microsecond=0, fold=0)
+    # Wall-clock arithmetic on purpose: eight in the morning stays eight on the nights when clocks change.
+    return over if over > local else over + timedelta(days=1)
+
+

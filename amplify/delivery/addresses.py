@@ -1,0 +1,36 @@
+"""Mail addresses: which are valid, when two are the same mailbox, and how one is remembered without being kept."""
+
+from email_validator import EmailNotValidError, validate_email
+
+from amplify.core.errors import Invalid
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.core.tokens import digest
+
+# Google ignores dots and everything from a plus sign, on both of its domains
+# (support.google.com/mail/answer/7436150 and /answer/22370). No other provider's rules are assumed.
+GOOGLE = ("gmail.com", "googlemail.com")
+
+
+def check(field: str, address: str) -> str:
+    """The address as it is to be written, domain in lower case. Raises Invalid(field, "email"). Asks no name server."""
+    try:
+        return validate_email(address, check_deliverability=False).normalized
+    except (EmailNotValidError, UnicodeError) as error:
+        raise Invalid(field, "email", _l("This is not an e-mail address.")) from error
+
+
+def normal_form(address: str) -> str:
+    """The form in which two spellings of one mailbox are equal: lower case, and Google's dots and tags taken out."""
+    local, _, domain = address.strip().lower().rpartition("@")
+    if domain in GOOGLE:
+        local, domain = local.split("+")[0].replace(".", ""), GOOGLE[0]
+    return f"{local}@{domain}"
+
+
+def fingerprint(brand_id: int, address: str) -> str:
+    """SHA-256 hex of brand and normal form: finds an address again without keeping it.
+
+    Whoever has the database and guesses an address can confirm the guess: this is a pseudonym, not anonymity.
+    It is not keyed by a secret, so that changing the secret cannot bring suppressed addresses back.
+    """
+    return digest(f"{brand_id}:{normal_form(address)}")
