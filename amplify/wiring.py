@@ -8,13 +8,24 @@ from amplify.core import events
 from amplify.core.alarms import Alarm
 from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
+from amplify.leaderboards import reactions as points
+from amplify.leaderboards.services import project
+from amplify.sharing.events import ShareConfirmed
+from amplify.tracking.events import ConversionRefunded, Converted, HumanClicked
+from amplify.tracking.services import track
+from amplify.tracking.visitors import forget_salts
 
 # Fact -> who reacts, in this order, in the publisher's transaction.
-REACTIONS: Mapping[type, Sequence[events.Reaction]] = {}
+REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
+    ShareConfirmed: (points.on_share_confirmed,),
+    HumanClicked: (points.on_human_click,),
+    Converted: (points.on_converted,),
+    ConversionRefunded: (points.on_refunded,),
+}
 
 # Worker round: each takes (session, limit) and returns how many rows it moved; 0 means nothing to do.
 # Each round has a lease of its own and one transaction per call; one worker at a time runs it.
-ROUNDS: Sequence[Callable[[Session, int], int]] = ()
+ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, forget_salts)
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
 JOBS: Sequence[Job] = ()

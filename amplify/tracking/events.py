@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from amplify.tracking.models import Click, Conversion, Refund, ShareLink
+from amplify.sharing.models import ShareLink
+from amplify.tracking.models import Click, Conversion, Refund
 
 
 @dataclass(frozen=True)

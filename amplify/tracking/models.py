@@ -13,7 +13,7 @@ from amplify.sharing.models import ShareLink
 
 
 class Click(Base):
-    """One request of a tracked link, as it came. Never changed. No IP address: `visitor` is a daily-salted keyed hash."""
+    """One request of a tracked link, as it came; never changed. No IP address: `visitor` is a daily-salted hash."""
 
     __tablename__ = "clicks"
 
@@ -50,6 +50,20 @@ class ClickVerdict(Base):
     judged_at: Mapped[Instant] = mapped_column(default=clock.now)
 
 
+class FirstClick(Base):
+    """The human click that opened the current 24 hours of one visitor on one link: what comes inside is a duplicate.
+
+    Only the tracker writes here, and only for clicks that count, so the hot path pays nothing for it. Rows older than
+    the window are deleted; the table can be made again from clicks and verdicts.
+    """
+
+    __tablename__ = "first_clicks"
+
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    at: Mapped[Instant] = mapped_column(index=True)
+
+
 class VisitorSalt(Base):
     """The salt of one UTC day. Deleted after the day: yesterday's visitor hashes can no longer be computed."""
 
@@ -68,12 +82,25 @@ class Cursor(Base):
     position: Mapped[int] = mapped_column(default=0)
     moved_at: Mapped[Instant] = mapped_column(default=clock.now)
 
+    def move(self, position: int) -> None:
+        """Everything up to this id is done."""
+        self.position = position
+        self.moved_at = clock.now()
+
 
 class Conversion(Base):
     """An outcome a shop or backend told us, signed: one row per order of a brand. Amounts in minor units."""
 
     __tablename__ = "conversions"
-    __table_args__ = (sa.UniqueConstraint("brand_id", "order_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("brand_id", "order_id"),
+        sa.Index(
+            "ix_conversions_pending",
+            "id",
+            sqlite_where=sa.text("attribution = 'pending'"),
+            postgresql_where=sa.text("attribution = 'pending'"),
+        ),
+    )
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
@@ -83,10 +110,12 @@ class Conversion(Base):
     currency: Mapped[str] = mapped_column(sa.String(3))
     occurred_at: Mapped[Instant]
     received_at: Mapped[Instant] = mapped_column(default=clock.now)
-    # Attribution: the click named by the shop if it is human, known and inside the window; else none, and the rule why.
-    click_id: Mapped[int | None] = mapped_column(sa.ForeignKey("clicks.id"))
+    # The click the shop named, if it is one of the brand's.
+    click_id: Mapped[int | None] = mapped_column(sa.ForeignKey("clicks.id"), index=True)
+    # Attribution: that click's link if the click was a person's and inside the window; else none, and the rule why.
     link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
-    attribution: Mapped[Text80]
+    attribution: Mapped[Text80]  # see conversions.attribute
+    window_days: Mapped[int] = mapped_column(sa.Integer)  # the attribution window in force when it came in
     refunded_minor: Mapped[int] = mapped_column(default=0)
     refunded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -1,0 +1,42 @@
+"""Which boards there are, and finding or making the one that is meant."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.core.db import insert_ignore
+from amplify.leaderboards.folding import BoardName
+from amplify.leaderboards.models import Board
+
+WHOLE_BRAND: BoardName = ("brand", 0)
+
+
+def find_board(session: Session, brand_id: int, name: BoardName = WHOLE_BRAND) -> Board | None:
+    """A board, or None while nobody has points on it."""
+    kind, ref_id = name
+    mine = sa.select(Board).where(Board.brand_id == brand_id, Board.kind == kind, Board.ref_id == ref_id)
+    return session.scalar(mine)
+
+
+def board_name(
+    *, campaign_id: int | None = None, location_id: int | None = None, business_line_id: int | None = None
+) -> BoardName:
+    """The board of the first of these that is given, else the whole brand's."""
+    given = (("location", location_id), ("business_line", business_line_id), ("campaign", campaign_id))
+    return next(((kind, ref_id) for kind, ref_id in given if ref_id), WHOLE_BRAND)
+
+
+def audience_board(audience: dict[str, Any]) -> BoardName:
+    """The board an audience is chosen from."""
+    return board_name(location_id=audience.get("location_id"), business_line_id=audience.get("business_line_id"))
+
+
+def board_ids(session: Session, brand_id: int, names: Iterable[BoardName]) -> dict[BoardName, int]:
+    """The ids of these boards; those that are missing are made."""
+    wanted = sorted(set(names))
+    rows = [{"brand_id": brand_id, "kind": kind, "ref_id": ref_id} for kind, ref_id in wanted]
+    insert_ignore(session, Board, rows)
+    mine = sa.select(Board).where(Board.brand_id == brand_id, sa.tuple_(Board.kind, Board.ref_id).in_(wanted))
+    return {(board.kind, board.ref_id): board.id for board in session.scalars(mine)}

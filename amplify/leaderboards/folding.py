@@ -1,0 +1,75 @@
+"""From ledger entries to standings, as a pure left fold in the order of the ledger.
+
+A reversal does not subtract (that would leave rounding dust in the log domain): the standing is folded again from the
+entries that are left. So the result is the fold of the living entries in ledger order, whenever and in whatever
+batches it was made: a rebuild from nothing gives the same standings, bit for bit.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from amplify.leaderboards.decay import entry_log, log_add
+from amplify.leaderboards.models import PointsEntry
+
+# (kind of board, id of what it is about); the whole brand is ("brand", 0).
+BoardName = tuple[str, int]
+COUNTED_AS = {"human_click": "human_clicks", "conversion": "conversions", "share_confirmed": "shares"}
+
+
+@dataclass(slots=True)
+class Totals:
+    """One standing while it is folded."""
+
+    reached_at: datetime
+    score_log: float | None = None
+    recognition_log: float | None = None
+    milli_points: int = 0
+    human_clicks: int = 0
+    conversions: int = 0
+    shares: int = 0
+
+    def add(self, entry: PointsEntry, half_life_days: float) -> None:
+        """Count one living entry."""
+        log = entry_log(entry.milli_points, entry.occurred_at, half_life_days)
+        if entry.is_reward_eligible or self.score_log is None:
+            # The time a score was reached is the time of the last thing that made it; ties go to the earlier.
+            starts_score = entry.is_reward_eligible and self.score_log is None
+            self.reached_at = entry.occurred_at if starts_score else max(self.reached_at, entry.occurred_at)
+        if entry.is_reward_eligible:
+            self.score_log = log_add(self.score_log, log)
+            self.milli_points += entry.milli_points
+        self.recognition_log = log_add(self.recognition_log, log)
+        if counter := COUNTED_AS.get(entry.cause):
+            setattr(self, counter, getattr(self, counter) + 1)
+
+
+def boards_of(entry: PointsEntry) -> Iterator[BoardName]:
+    """Every board an entry counts on."""
+    yield "brand", 0
+    yield "campaign", entry.campaign_id
+    if entry.location_id is not None:
+        yield "location", entry.location_id
+    if entry.business_line_id is not None:
+        yield "business_line", entry.business_line_id
+
+
+def fold(entries: Iterable[PointsEntry], into: dict[BoardName, Totals], half_life_days: float) -> None:
+    """Count entries of one advocate, none of them a reversal or reversed, on top of what is there."""
+    for entry in entries:
+        for board in boards_of(entry):
+            totals = into.setdefault(board, Totals(reached_at=entry.occurred_at))
+            totals.add(entry, half_life_days)
+
+
+def fold_all(entries: Sequence[PointsEntry], half_life_days: float) -> dict[BoardName, Totals]:
+    """The standings of one advocate from all their entries in ledger order, reversals among them."""
+    taken_back = {entry.reverses_id for entry in entries if entry.reverses_id is not None}
+    standings: dict[BoardName, Totals] = {}
+    for entry in entries:
+        for board in boards_of(entry):
+            # Also who has nothing left keeps a row, with nothing in it.
+            standings.setdefault(board, Totals(reached_at=entry.occurred_at))
+        if entry.reverses_id is None and entry.id not in taken_back:
+            fold((entry,), standings, half_life_days)
+    return standings

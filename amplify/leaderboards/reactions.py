@@ -1,0 +1,83 @@
+"""What makes points: each reaction writes one ledger entry, once per cause, in the transaction of its fact."""
+
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.core import clock
+from amplify.core.db import enter_fence, insert_ignore
+from amplify.leaderboards.models import PointsEntry
+from amplify.sharing.events import ShareConfirmed
+from amplify.sharing.models import ShareLink
+from amplify.tracking.events import ConversionRefunded, Converted, HumanClicked
+
+FENCE = "points"
+# Outcomes count toward rewards. An act of sharing is recognition only, whatever a brand may wish (product.md rule 2).
+REWARD_ELIGIBLE = {"human_click": True, "conversion": True, "share_confirmed": False}
+
+
+def on_human_click(session: Session, fact: HumanClicked) -> None:
+    """A person followed the link."""
+    _earn(session, fact.link, "human_click", f"click:{fact.click.id}", fact.click.at)
+
+
+def on_share_confirmed(session: Session, fact: ShareConfirmed) -> None:
+    """A share is known to have happened."""
+    at = fact.share.confirmed_at or fact.share.opened_at
+    _earn(session, fact.link, "share_confirmed", f"share:{fact.share.id}", at)
+
+
+def on_converted(session: Session, fact: Converted) -> None:
+    """A person who followed the link bought something."""
+    _earn(session, fact.link, "conversion", f"conversion:{fact.conversion.id}", fact.conversion.occurred_at)
+
+
+def on_refunded(session: Session, fact: ConversionRefunded) -> None:
+    """The purchase was undone: its points are taken back by an entry of their own."""
+    earned = session.scalar(
+        sa.select(PointsEntry).where(
+            PointsEntry.brand_id == fact.link.brand_id,
+            PointsEntry.cause == "conversion",
+            PointsEntry.cause_key == f"conversion:{fact.conversion.id}",
+        )
+    )
+    if earned is not None:
+        _write(session, _reversal(earned, "refund", f"refund:{fact.refund.id}"))
+
+
+def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime) -> None:
+    brand = session.get_one(Brand, link.brand_id)
+    entry = {
+        "brand_id": link.brand_id,
+        "advocate_id": link.advocate_id,
+        "campaign_id": link.campaign_id,
+        "business_line_id": link.business_line_id,
+        "location_id": link.location_id,
+        "cause": cause,
+        "cause_key": key,
+        "reverses_id": None,
+        "milli_points": max(0, int(brand.weights.get(cause, 0))),
+        "is_reward_eligible": REWARD_ELIGIBLE[cause],
+        "occurred_at": at,
+    }
+    _write(session, entry)
+
+
+def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
+    """The same place, time and kind of points as what it takes back, with the opposite sign."""
+    same = ("brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "is_reward_eligible")
+    return {
+        **{name: getattr(earned, name) for name in (*same, "occurred_at")},
+        "cause": cause,
+        "cause_key": key,
+        "reverses_id": earned.id,
+        "milli_points": -earned.milli_points,
+    }
+
+
+def _write(session: Session, entry: dict[str, Any]) -> None:
+    enter_fence(session, FENCE)
+    insert_ignore(session, PointsEntry, [entry | {"recorded_at": clock.now()}])

@@ -1,0 +1,108 @@
+"""The way from a short link to its answer, as a small pure core: facts in, decision out, no framework, no database.
+
+The Flask view is one front of it; a faster one may stand beside it and decide the same.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit
+
+from amplify.tracking import verdicts
+
+# Travels to the landing page, so that the shop can name the click an order came from.
+CLICK_PARAMETER = "amplify_click"
+# What the redirect and the preview always say. A kept redirect would hide the next click from us.
+HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Referrer-Policy": "strict-origin-when-cross-origin",
+    "X-Robots-Tag": "noindex",
+}
+
+Kind = Literal["unknown", "ended", "preview", "redirect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """What a request of a tracked link said. No address of the visitor: see `visitors`."""
+
+    method: str
+    user_agent: str
+    purpose: str
+    referrer_host: str
+    language: str
+    gpc: bool
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the link table says of a code; plain values, so that they may be kept in memory."""
+
+    link_id: int
+    brand_id: int
+    advocate_id: int
+    url: str
+    # The brand's allow-list, read again: a host may have been taken off since the link was made.
+    is_allowed: bool
+    # The campaign was not stopped and the link was not disabled.
+    leads_on: bool
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to say. A click is recorded for "preview" and "redirect" only: the others are no link of ours any more."""
+
+    kind: Kind
+    url: str = ""
+
+    @property
+    def records(self) -> bool:
+        return self.kind in ("preview", "redirect")
+
+
+def read_hit(method: str, header: Callable[[str], str], *, is_own: bool) -> Hit:
+    """The facts of a request, bounded to what is stored. `header(name)` gives "" for a header that is not there."""
+    purpose = header("Sec-Purpose") or header("Purpose") or header("X-Purpose") or header("X-Moz")
+    return Hit(
+        method=method[:8],
+        user_agent=_plain(header("User-Agent"), 400),
+        purpose=_plain(purpose, 40),
+        referrer_host=_host(header("Referer")),
+        language=_plain(header("Accept-Language").split(",")[0].split(";")[0], 40),
+        gpc=header("Sec-GPC") == "1" or header("DNT") == "1",
+        is_own=is_own,
+    )
+
+
+def decide(hit: Hit, target: Target | None, now: datetime) -> Answer:
+    """What a code deserves. The target comes from the table only; nothing of the request can change it."""
+    if target is None:
+        return Answer("unknown")
+    if not (target.leads_on and target.is_allowed) or (target.expires_at and target.expires_at <= now):
+        return Answer("ended")
+    return Answer("preview" if verdicts.is_machine(hit) else "redirect", target.url)
+
+
+def with_click(url: str, token: str | None) -> str:
+    """The target with the click's token in its query; the target itself when the click could not be stored."""
+    if token is None:
+        return url
+    address, mark, fragment = url.partition("#")
+    joint = "&" if "?" in address else "?"
+    return f"{address}{joint}{CLICK_PARAMETER}={token}{mark}{fragment}"
+
+
+def _plain(text: str, length: int) -> str:
+    """Printable text that both databases take: no control character, no lone surrogate, bounded."""
+    readable = "".join(c for c in text[: 2 * length] if c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff")
+    return readable.strip()[:length]
+
+
+def _host(referrer: str) -> str:
+    try:
+        return _plain(urlsplit(referrer).hostname or "", 255)
+    except ValueError:
+        return ""

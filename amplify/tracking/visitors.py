@@ -1,0 +1,54 @@
+"""Telling one visitor's clicks apart within a day, without an address at rest and without following anybody.
+
+The key is HMAC-SHA256 over the address's prefix and the user agent, keyed by our secret and by a salt of the UTC day.
+The salt is destroyed after its day: from then on nobody, we included, can compute that day's keys again.
+"""
+
+import hashlib
+import hmac
+import secrets
+from datetime import datetime
+from ipaddress import ip_address, ip_network
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.core import clock
+from amplify.core.db import insert_ignore
+from amplify.tracking.models import VisitorSalt
+
+
+def prefix(address: str) -> str:
+    """The network an address stands in: /24 of IPv4, /48 of IPv6 (a household's or an office's). "" if it is none."""
+    try:
+        found = ip_address(address.split("%")[0])
+    except ValueError:
+        return ""
+    found = getattr(found, "ipv4_mapped", None) or found
+    return str(ip_network((found, 24 if found.version == 4 else 48), strict=False))
+
+
+def visitor_key(session: Session, *, secret: str, address: str, user_agent: str, at: datetime) -> str:
+    """32 hexadecimal digits (128 bits) that are the same for the same network, agent and UTC day."""
+    key = f"{secret}|{salt_of(session, at)}".encode()
+    return hmac.new(key, f"{prefix(address)}|{user_agent}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def salt_of(session: Session, at: datetime) -> str:
+    """The salt of a day, made by whoever needs it first; every process of the installation gets the same one."""
+    mine = sa.select(VisitorSalt.salt).where(VisitorSalt.day == _day(at))
+    salt = session.scalar(mine)
+    if salt is None:
+        insert_ignore(session, VisitorSalt, [{"day": _day(at), "salt": secrets.token_hex(32)}])
+        salt = session.scalar(mine)
+    return str(salt)
+
+
+def forget_salts(session: Session, limit: int) -> int:
+    """Worker round: destroy the salts of days that are over. Returns how many."""
+    over = sa.delete(VisitorSalt).where(VisitorSalt.day < _day(clock.now())).returning(VisitorSalt.day)
+    return len(session.execute(over).all())
+
+
+def _day(at: datetime) -> str:
+    return at.date().isoformat()
