@@ -360,4 +360,5 @@ if __name__ == "__main__":
     except Refused as refusal:
         sys.exit(f"amplify: {refusal}")
     except KeyboardInterrupt:
-        sys.exit("\namplify: stopped. The same command picks it up again.")
+        print("\namplify: stopped. The same command picks it up again.", file=sys.stderr)
+        sys.exit(130)
