@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from apiflask import APIFlask
-from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from amplify.app import create_app
 from amplify.core import jobs
 from amplify.core.db import Base, db
 from amplify.core.settings import Settings
+from tests.client import Client
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,6 +80,7 @@ def settings(new_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Set
 @pytest.fixture(scope="session")
 def whole_app(settings: Settings) -> Iterator[APIFlask]:
     app = create_app(settings)
+    app.test_client_class = Client
     with app.app_context():
         Base.metadata.create_all(db.engine)
         jobs.create_tables(db.engine)
@@ -107,5 +108,7 @@ def session(app: APIFlask) -> Iterator[Session]:
 
 
 @pytest.fixture
-def client(app: APIFlask) -> FlaskClient:
-    return app.test_client()
+def client(app: APIFlask) -> Client:
+    client = app.test_client()
+    assert isinstance(client, Client)
+    return client

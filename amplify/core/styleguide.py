@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from wtforms import BooleanField, Form, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from amplify.core import clock
@@ -17,9 +18,9 @@ class SampleForm(Form):
     """One field of each kind; posted empty it shows its errors."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Give it a name."))], description=_l("Only your team sees it."))
-    audience = SelectField(_l("Audience"), choices=[("top", _l("The most engaged")), ("all", _l("Everybody"))])
+    audience = SelectField(_l("Audience"), choices=[SelectChoice("top", _l("The most engaged")), SelectChoice("all", _l("Everybody"))])
     text = TextAreaField(_l("Text"))
-    when = RadioField(_l("Start"), choices=[("now", _l("At once")), ("later", _l("Later"))], default="now")
+    when = RadioField(_l("Start"), choices=[SelectChoice("now", _l("At once")), SelectChoice("later", _l("Later"))], default="now")
     agreed = BooleanField(_l("I have read the disclosure."))
 
 
@@ -75,7 +76,7 @@ def _nav() -> list[SimpleNamespace]:
 
 def samples() -> dict[str, Any]:
     """The context of styleguide.html and styleguide_customer.html."""
-    posted = SampleForm(audience="top", when="now", name="")
+    posted = SampleForm(prefix="posted-", audience="top")
     posted.validate()
     return {
         "nav": _nav(),

@@ -15,10 +15,16 @@ const load = (address) =>
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 // Told apart by lightness as well as by hue; the first is the brand's.
-const ORDER = ["accent-edge", "muted-mark", "promoter", "passive", "detractor", "ink-soft"];
-const TONES = { accent: "accent-edge", muted: "muted-mark" };
+const ORDER = ["accent-edge", "passive-mark", "promoter-mark", "detractor-mark", "warn", "ink-soft"];
+const TONES = {
+  accent: "accent-edge",
+  muted: "passive-mark",
+  promoter: "promoter-mark",
+  passive: "passive-mark",
+  detractor: "detractor-mark",
+};
 
-const tone = (series, index) => colour(TONES[series.tone] ?? (series.tone || ORDER[index % ORDER.length]));
+const tone = (series, index) => colour(TONES[series.tone] ?? ORDER[index % ORDER.length]);
 
 const format = (unit) => {
   const style = unit === "percent" ? { style: "percent", maximumFractionDigits: 1 } : { maximumFractionDigits: 1 };
@@ -44,7 +50,7 @@ function axes(spec, print) {
     axisLabel: { color: ink, fontSize: 12, formatter: print, hideOverlap: true },
     splitLine: { lineStyle: { color: line } },
     splitNumber: 4,
-    ...(spec.kind === "stacked" && spec.unit === "percent" ? { max: 1 } : {}),
+    ...(spec.kind === "stacked" && spec.unit === "percent" ? { max: 1, interval: 0.25 } : {}),
   };
   return lying ? { xAxis: values, yAxis: names } : { xAxis: names, yAxis: values };
 }
@@ -61,7 +67,7 @@ function plotted(spec, one, index, print) {
     type: "bar",
     barMaxWidth: 22,
     stack: spec.kind === "stacked" ? "all" : undefined,
-    itemStyle: { color: paint, borderRadius: spec.kind === "stacked" ? 0 : 4 },
+    itemStyle: { color: paint, ...(spec.kind === "stacked" ? { borderColor: colour("surface"), borderWidth: 1 } : { borderRadius: 4 }) },
     label: { show: alone, position: "right", color: colour("ink"), fontSize: 12, fontWeight: 600, formatter: ({ value }) => print(value) },
   };
 }
@@ -74,7 +80,7 @@ function options(spec) {
     animationDuration: 500,
     textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
     aria: { enabled: true, label: { description: spec.title } },
-    grid: { left: 4, right: 44, top: many ? 40 : 8, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
+    grid: { left: 4, right: many || spec.kind !== "bars" ? 16 : 44, top: many ? 40 : 8, bottom: 4, outerBoundsMode: "same", outerBoundsContain: "axisLabel" },
     legend: many ? { top: 0, left: 0, icon: "roundRect", itemWidth: 12, itemHeight: 12, textStyle: { color: colour("ink") } } : undefined,
     // Rich text is drawn into the SVG; the HTML kind would need inline styles, which the CSP forbids.
     tooltip: {
@@ -94,7 +100,8 @@ function options(spec) {
 const height = (spec) => {
   if (spec.kind === "lines" || spec.kind === "columns") return 260;
   const bars = spec.kind === "stacked" ? 1 : spec.series.length;
-  return Math.max(120, 64 + spec.categories.length * (18 + 18 * bars));
+  const legend = spec.series.length > 1 ? 32 : 0;
+  return 44 + legend + spec.categories.length * (18 + 20 * bars);
 };
 
 async function draw(figure) {
@@ -105,7 +112,8 @@ async function draw(figure) {
   plot.hidden = false;
   plot.setAttribute("role", "img");
   plot.setAttribute("aria-label", spec.title);
-  const chart = echarts.init(plot, null, { renderer: "svg", height: height(spec) });
+  plot.style.height = `${height(spec)}px`;
+  const chart = echarts.init(plot, null, { renderer: "svg" });
   chart.setOption(options(spec));
   drawn.set(plot, chart);
   figure.dataset.drawn = "";
