@@ -8,10 +8,11 @@ from apiflask import APIFlask
 from flask import Flask, request
 
 from amplify import __version__, wiring
+from amplify.core import boundary, headers, openapi, paths, problems, ui
 from amplify.core import db as database
-from amplify.core import paths
 from amplify.core.db import db
-from amplify.core.i18n import babel, choose_language
+from amplify.core.i18n import babel, choose_language, remember_language
+from amplify.core.security import access_of, public
 from amplify.core.settings import Settings, load
 from amplify.core.web import Amplify
 
@@ -41,13 +42,15 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         static_folder=str(paths.STATIC),
         docs_path=None,
         spec_path="/api/v1/openapi.json",
+        json_errors=False,
     )
     app.extensions["amplify"] = installation = Amplify(settings)
     app.config.from_mapping(_config(settings))
     db.init_app(app)
     babel.init_app(app, locale_selector=choose_language, timezone_selector=lambda: "UTC")
-    _choose_transaction_kind(app)
-    _install(app)
+    ui.init_app(app)
+    _install_frame(app, settings)
+    _install_features(app)
     wiring.install(installation.signer)
     return app
 
@@ -64,10 +67,24 @@ def _config(settings: Settings) -> dict[str, Any]:
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "TRUSTED_HOSTS": settings.hosts,
         "PREFERRED_URL_SCHEME": "https" if https else "http",
         "BABEL_TRANSLATION_DIRECTORIES": str(paths.LOCALES),
+        # A test sees the answer that a person would see, not the exception behind it.
+        "PROPAGATE_EXCEPTIONS": False,
     }
+
+
+def _install_frame(app: APIFlask, settings: Settings) -> None:
+    """What surrounds every route, whatever the feature."""
+    _choose_transaction_kind(app)
+    headers.install(app, settings)
+    boundary.install(app)
+    problems.install(app)
+    openapi.install(app)
+    app.after_request(remember_language)
+    public()(app.view_functions["static"])
 
 
 def _choose_transaction_kind(app: Flask) -> None:
@@ -75,8 +92,8 @@ def _choose_transaction_kind(app: Flask) -> None:
 
     @app.before_request
     def choose() -> None:
-        view = app.view_functions.get(request.endpoint or "")
-        writes = getattr(getattr(view, "access", None), "writes", False)
+        access = access_of(app.view_functions.get(request.endpoint or ""))
+        writes = bool(access and access.writes)
         database.set_reading(request.method in ("GET", "HEAD", "OPTIONS") and not writes)
 
     @app.teardown_request
@@ -84,8 +101,8 @@ def _choose_transaction_kind(app: Flask) -> None:
         database.set_reading(False)
 
 
-def _install(app: APIFlask) -> None:
-    """Every feature brings what it has: `install(app)` of the package's web.py, then its pages, then its resources."""
+def _install_features(app: APIFlask) -> None:
+    """Every feature brings what it has: `install(app)` of its web.py, then its pages, then its resources."""
     for feature in FEATURES:
         for module in ("web", "views", "api"):
             name = f"amplify.{feature}.{module}"

@@ -44,11 +44,30 @@ class User(Base, UserMixin):
     locale: Mapped[str] = mapped_column(sa.String(8), default="en")
     tf_primary_method: Mapped[str | None] = mapped_column(sa.String(64))
     tf_totp_secret: Mapped[str | None] = mapped_column(sa.String(255))
-    last_login_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    signed_in_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
 
-    roles: Mapped[list[Role]] = relationship(secondary=user_roles, lazy="selectin")
+    # Flask-Security types the list by its mixin; the rows are Role.
+    roles: Mapped[list[RoleMixin]] = relationship("Role", secondary=user_roles, lazy="selectin")
     brand: Mapped[Brand] = relationship(lazy="joined")
+
+    @property
+    def role_names(self) -> set[str]:
+        """The names of the roles, read from the database for every request."""
+        return {role.name for role in self.roles}
+
+
+class StaffSession(Base):
+    """One sign-in of one person in one browser. The cookie carries its secret; ending the row ends the cookie's worth."""
+
+    __tablename__ = "staff_sessions"
+
+    id: Mapped[PrimaryKey]
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"), index=True)
+    secret_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    began_at: Mapped[Instant] = mapped_column(default=clock.now)
+    expires_at: Mapped[Instant]
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class ApiKey(Base):
@@ -66,6 +85,8 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+    brand: Mapped[Brand] = relationship(lazy="joined")
 
 
 class SigningKey(Base):

@@ -4,7 +4,17 @@ The app turns them into RFC 9457 problem+json for machines and into a kind page 
 shown to the outside.
 """
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One value that breaks one rule: the dotted path of the field, the rule's stable name, and a sentence."""
+
+    field: str
+    rule: str
+    message: Any
 
 
 class AmplifyError(Exception):
@@ -19,6 +29,8 @@ class AmplifyError(Exception):
         self.message = message
         self.field = field
         self.rule = rule
+        # Every fault of an input that has several; `field` and `rule` are the first one's.
+        self.faults: tuple[Fault, ...] = ()
 
 
 class Invalid(AmplifyError):
@@ -29,6 +41,14 @@ class Invalid(AmplifyError):
 
     def __init__(self, field: str, rule: str, message: Any) -> None:
         super().__init__(message, field=field, rule=rule)
+
+
+class InvalidInput(Invalid):
+    """Several values break rules; all of them are listed."""
+
+    def __init__(self, faults: tuple[Fault, ...]) -> None:
+        super().__init__(faults[0].field, faults[0].rule, faults[0].message)
+        self.faults = faults
 
 
 class Malformed(AmplifyError):
@@ -77,3 +97,21 @@ class TooLarge(AmplifyError):
 
     status = 413
     code = "too-large"
+
+
+class Unsupported(AmplifyError):
+    """A media type or encoding that the route does not read."""
+
+    status = 415
+    code = "unsupported-media-type"
+
+
+class TooMany(AmplifyError):
+    """More requests than the route takes from one caller. `retry_after` in seconds."""
+
+    status = 429
+    code = "too-many-requests"
+
+    def __init__(self, message: Any, *, retry_after: int) -> None:
+        super().__init__(message, rule="rate-limit")
+        self.retry_after = retry_after

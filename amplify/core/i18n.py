@@ -1,6 +1,6 @@
 """Languages: one import for gettext, and the rule for which language a page speaks."""
 
-from flask import g, has_request_context, request
+from flask import Response, current_app, g, has_request_context, request
 from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext, ngettext
 
 LANGUAGES = ("en", "es")
@@ -16,7 +16,10 @@ __all__ = [
     "gettext",
     "lazy_gettext",
     "ngettext",
+    "remember_language",
 ]
+
+YEAR_SECONDS = 31_536_000
 
 
 def best_language(wanted: str | None, default: str = "en") -> str:
@@ -35,3 +38,12 @@ def choose_language() -> str:
     accepted = request.accept_languages.best_match(LANGUAGES)
     brand = g.get("brand")
     return accepted or (best_language(brand.default_locale) if brand else "en")
+
+
+def remember_language(response: Response) -> Response:
+    """A language chosen by a link stays chosen for the next pages. Nothing but the two letters is kept."""
+    chosen = best_language(request.args.get("lang"), "")
+    if chosen and chosen != request.cookies.get("lang") and response.mimetype == "text/html":
+        secure = bool(current_app.config["SESSION_COOKIE_SECURE"])
+        response.set_cookie("lang", chosen, max_age=YEAR_SECONDS, secure=secure, httponly=True, samesite="Lax")
+    return response

@@ -4,21 +4,28 @@ Here are only the marks. `amplify.accounts.guard` reads them before each request
 """
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 ROLES = ("admin", "marketer", "brand")
 
 
+@dataclass(frozen=True)
 class Access:
     """Who may call a view: "public", "staff" with roles, "api" with a scope, or "signed" (the view checks it)."""
 
-    def __init__(self, kind: str, names: tuple[str, ...] = (), *, writes: bool = False) -> None:
-        self.kind = kind
-        self.names = names
-        # A GET that stores something (a click, "the ask was shown") needs a writing transaction.
-        self.writes = writes
+    kind: Literal["public", "staff", "api", "signed"]
+    names: tuple[str, ...] = ()
+    # A GET that stores something (a click, "the ask was shown") needs a writing transaction.
+    writes: bool = False
+    # Whether an unsafe method must carry our CSRF token.
+    csrf: bool = True
+    # An upload: the body may be as large as an import, and is read only after the caller is known.
+    large_body: bool = False
+    # Requests of one caller are counted and refused beyond the settings' limits; never where that could lose a click.
+    limited: bool = True
 
 
 def _mark(access: Access) -> Callable[[View], View]:
@@ -29,21 +36,29 @@ def _mark(access: Access) -> Callable[[View], View]:
     return mark
 
 
-def public(*, writes: bool = False) -> Callable[[View], View]:
-    """Anybody, without an account."""
-    return _mark(Access("public", writes=writes))
+def public(*, writes: bool = False, csrf: bool = True, limited: bool = True) -> Callable[[View], View]:
+    """Anybody, without an account. `csrf=False` only for a one-click POST that must work without a cookie (RFC 8058)."""
+    return _mark(Access("public", writes=writes, csrf=csrf, limited=limited))
 
 
 def signed() -> Callable[[View], View]:
-    """A machine that signs its body; the view verifies the signature itself. No CSRF token."""
-    return _mark(Access("signed", writes=True))
+    """A machine that signs its body; the view verifies the signature itself. No CSRF token, no limit: nothing is lost."""
+    return _mark(Access("signed", writes=True, csrf=False, limited=False))
 
 
-def staff(*roles: str) -> Callable[[View], View]:
+def staff(*roles: str, large_body: bool = False) -> Callable[[View], View]:
     """A signed-in member of a brand's staff with one of these roles; without roles: any of them."""
-    return _mark(Access("staff", roles or ROLES))
+    unknown = set(roles) - set(ROLES)
+    if unknown:
+        raise ValueError(f"no such role: {', '.join(sorted(unknown))}")
+    return _mark(Access("staff", roles or ROLES, large_body=large_body))
 
 
 def api(scope: str) -> Callable[[View], View]:
-    """A holder of an API key with this scope."""
-    return _mark(Access("api", (scope,)))
+    """A holder of an API key with this scope, e.g. "responses:write"."""
+    return _mark(Access("api", (scope,), csrf=False))
+
+
+def access_of(view: Any) -> Access | None:
+    """What a view states, or None."""
+    return getattr(view, "access", None)

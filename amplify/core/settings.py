@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: float = Field(20.0, gt=0, le=120)
     mail_from: str = "Amplify <hello@amplify.example>"
 
+    # Requests per minute and caller; 0 switches a limit off. Tracked links and signed postbacks are never limited.
+    limit_sign_in: int = Field(10, ge=0)
+    limit_form: int = Field(60, ge=0)
+    limit_api: int = Field(6_000, ge=0)
     max_body_bytes: int = Field(1_000_000, ge=1_000)
     max_import_bytes: int = Field(200_000_000, ge=1_000)
     ask_link_days: int = Field(30, ge=1, le=365)

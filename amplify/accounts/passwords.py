@@ -1,0 +1,10 @@
+"""How passwords are kept: argon2 by Flask-Security, so that what we set here is what its login reads."""
+
+from flask_security import hash_password
+
+MIN_LENGTH = 12
+
+
+def hashed(password: str) -> str:
+    """The hash to store. Needs the running application (its pepper and parameters)."""
+    return str(hash_password(password))

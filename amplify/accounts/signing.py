@@ -1,0 +1,122 @@
+"""Signed postbacks by the Standard Webhooks rules (standardwebhooks.com, v1): made, rotated, verified.
+
+The scheme is HMAC-SHA256 over `id.timestamp.body`. It is written out here because a signature is compared as text:
+the library decodes base64 leniently, so several spellings of one signature would pass.
+"""
+
+import base64
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.accounts import audit
+from amplify.accounts.models import SigningKey
+from amplify.brands.models import Brand
+from amplify.core import clock
+from amplify.core.errors import Conflict, Invalid, NotFound, Unauthorized
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.core.seal import seal, unseal
+
+TOLERANCE_SECONDS = 300
+SECRET_BYTES = 32
+KEY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
+MAX_SIGNATURES = 8
+
+
+def create_signing_key(
+    session: Session, brand: Brand, *, key: str, name: str, secret_key: str, actor: str
+) -> tuple[SigningKey, str]:
+    """The row and the secret (`whsec_...`), shown once. `secret_key` seals it. Raises Invalid("key", ...), Conflict."""
+    if not KEY_NAME.fullmatch(key):
+        raise Invalid("key", "slug", _l("Use small letters, digits and dashes."))
+    if find_signing_key(session, brand.id, key):
+        raise Conflict(_l("There is a key of this name already."), field="key", rule="unique")
+    secret = _new_secret()
+    sealed = seal(secret, owner=_owner(brand.id, key), secret_key=secret_key)
+    row = SigningKey(brand_id=brand.id, key=key, name=name, sealed_secret=sealed)
+    session.add(row)
+    session.flush()
+    audit.record(session, brand.id, actor, "signing-key.created", "signing_key", key)
+    return row, secret
+
+
+def rotate_signing_key(session: Session, row: SigningKey, *, secret_key: str, actor: str) -> str:
+    """A new secret; the one before stays good until the next rotation, so that the sender can change in its own time."""
+    secret = _new_secret()
+    row.sealed_previous = row.sealed_secret
+    row.sealed_secret = seal(secret, owner=_owner(row.brand_id, row.key), secret_key=secret_key)
+    audit.record(session, row.brand_id, actor, "signing-key.rotated", "signing_key", row.key)
+    return secret
+
+
+def disable_signing_key(session: Session, row: SigningKey, actor: str) -> None:
+    """Nothing signed with it is taken any more."""
+    row.disabled_at = row.disabled_at or clock.now()
+    audit.record(session, row.brand_id, actor, "signing-key.disabled", "signing_key", row.key)
+
+
+def find_signing_key(session: Session, brand_id: int, key: str) -> SigningKey | None:
+    """The row of this name, disabled or not."""
+    return session.scalar(sa.select(SigningKey).where(SigningKey.brand_id == brand_id, SigningKey.key == key))
+
+
+def signing_key_of(session: Session, brand_id: int, key: str) -> SigningKey:
+    """The row of this name. Raises NotFound."""
+    row = find_signing_key(session, brand_id, key)
+    if not row:
+        raise NotFound(_l("There is no such key."))
+    return row
+
+
+def verify_signed(
+    session: Session, brand: Brand, key: str, headers: Mapping[str, str], body: bytes, secret_key: str
+) -> SigningKey:
+    """The key that signed this body within the last five minutes. Raises Unauthorized, never saying what was wrong.
+
+    `headers` is looked up by lower-case and by given name: webhook-id, webhook-timestamp, webhook-signature.
+    """
+    row = find_signing_key(session, brand.id, key)
+    if row is None or row.disabled_at is not None:
+        raise _refused()
+    message_id, stamp, signatures = (_header(headers, name) for name in ("id", "timestamp", "signature"))
+    if not message_id or not re.fullmatch(r"[0-9]{1,12}", stamp):
+        raise _refused()
+    if abs(clock.now().timestamp() - int(stamp)) > TOLERANCE_SECONDS:
+        raise _refused()
+    given = signatures.split(" ")[:MAX_SIGNATURES]
+    sealed = [text for text in (row.sealed_secret, row.sealed_previous) if text]
+    secrets = [unseal(text, owner=_owner(brand.id, key), secret_key=secret_key) for text in sealed]
+    expected = [signature(secret, message_id, stamp, body) for secret in secrets]
+    # Every pair is compared: the time says nothing about which one fitted.
+    fits = [hmac.compare_digest(a.encode(), b.encode()) for a in given for b in expected]
+    if not any(fits):
+        raise _refused()
+    return row
+
+
+def signature(secret: str, message_id: str, stamp: str, body: bytes) -> str:
+    """`v1,<base64>` of one message, as the sender writes it."""
+    raw = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = b".".join((message_id.encode(), stamp.encode(), body))
+    return "v1," + base64.b64encode(hmac.new(raw, signed, hashlib.sha256).digest()).decode()
+
+
+def _new_secret() -> str:
+    return "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
+
+
+def _owner(brand_id: int, key: str) -> str:
+    return f"signing_keys:{brand_id}:{key}"
+
+
+def _header(headers: Mapping[str, str], name: str) -> str:
+    return headers.get(f"webhook-{name}") or headers.get(f"Webhook-{name.capitalize()}") or ""
+
+
+def _refused() -> Unauthorized:
+    return Unauthorized(_l("The signature is missing, wrong, or too old."), rule="signature")
