@@ -12,13 +12,18 @@ import subprocess
 import sys
 
 SYSTEM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-REMEDY = """The tests need Chromium, and there is none.
-Remedy: install your system's package (sudo apt-get install chromium), or name one:
-AMPLIFY_CHROMIUM=/path/to/chromium python3 run.py test"""
+# Playwright brings its own Node, which needs this library; a bare Debian lacks it.
+DRIVER_PACKAGE = "libatomic1"
 
 
 class Missing(Exception):
     """There is no browser, and none could be installed; the text says the remedy."""
+
+
+def has_driver() -> bool:
+    """Whether the program through which Playwright speaks to a browser starts on this machine."""
+    asked = [sys.executable, "-m", "playwright", "--version"]
+    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
 
 def find() -> str | None:
@@ -33,28 +38,41 @@ def find_playwrights() -> str | None:
     """The path of the Chromium that Playwright installed for this user, or None."""
     from playwright.sync_api import sync_playwright
 
+    if not has_driver():
+        return None
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if os.access(path, os.X_OK) else None
 
 
-def install() -> None:
-    """Try Debian's package (as root), then Playwright's own; what they print is the reader's to see."""
+def lacking() -> list[str]:
+    """The Debian packages that would bring what is not here."""
+    return ([] if has_driver() else [DRIVER_PACKAGE]) + ([] if find() else ["chromium"])
+
+
+def install(packages: list[str]) -> None:
+    """Try Debian's packages (as root), then Playwright's own Chromium; what they print is the reader's to see."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print("No Chromium here: installing the system's package.", flush=True)
+        print(f"For the browser's tests: installing {', '.join(packages)}.", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", "-qq", *arguments], env=environment, check=False)
-    if find() is None:
-        print("No Chromium here: asking Playwright for its own.", flush=True)
+        for arguments in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+            command = ["apt-get", "-qq", *arguments]
+            subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, check=False)
+    if has_driver() and find() is None:
+        print("For the browser's tests: asking Playwright for its own Chromium.", flush=True)
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
 
 
 def provide() -> str:
     """The path of a Chromium, installed now if need be. Raises Missing, with the remedy."""
-    if find() is None:
-        install()
-    path = find()
-    if path is None:
-        raise Missing(REMEDY)
+    packages = lacking()
+    if packages:
+        install(packages)
+    packages, path = lacking(), find()
+    if packages or path is None:
+        raise Missing(
+            "The tests drive a real browser, and this machine lacks what that needs.\n"
+            f"Remedy: sudo apt-get install {' '.join(packages)} (or your system's packages of that name).\n"
+            "A Chromium elsewhere is named so: AMPLIFY_CHROMIUM=/path/to/chromium python3 run.py test"
+        )
     return path
