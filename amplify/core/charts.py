@@ -1,4 +1,4 @@
-"""What a chart is, apart from how it is drawn: the page draws it with ECharts and always prints the same figures as a table."""
+"""What a chart is, apart from how it is drawn: ECharts draws it; the page always prints its figures as a table too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,5 @@ class Chart:
             "title": str(self.title),
             "unit": self.unit,
             "categories": [str(name) for name in self.categories],
-            "series": [
-                {"name": str(one.name), "values": list(one.values), "tone": one.tone} for one in self.series
-            ],
+            "series": [{"name": str(one.name), "values": list(one.values), "tone": one.tone} for one in self.series],
         }

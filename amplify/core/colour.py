@@ -37,9 +37,7 @@ def hexadecimal(colour: Rgb) -> str:
 
 def luminance(colour: Rgb) -> float:
     """Relative luminance, 0 (black) to 1 (white)."""
-    linear = [
-        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)
-    ]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (part / 255 for part in colour)]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 

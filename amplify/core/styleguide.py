@@ -18,9 +18,13 @@ class SampleForm(Form):
     """One field of each kind; posted empty it shows its errors."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Give it a name."))], description=_l("Only your team sees it."))
-    audience = SelectField(_l("Audience"), choices=[SelectChoice("top", _l("The most engaged")), SelectChoice("all", _l("Everybody"))])
+    audience = SelectField(
+        _l("Audience"), choices=[SelectChoice("top", _l("The most engaged")), SelectChoice("all", _l("Everybody"))]
+    )
     text = TextAreaField(_l("Text"))
-    when = RadioField(_l("Start"), choices=[SelectChoice("now", _l("At once")), SelectChoice("later", _l("Later"))], default="now")
+    when = RadioField(
+        _l("Start"), choices=[SelectChoice("now", _l("At once")), SelectChoice("later", _l("Later"))], default="now"
+    )
     agreed = BooleanField(_l("I have read the disclosure."))
 
 
@@ -29,7 +33,9 @@ def _charts() -> dict[str, Chart]:
     weeks = [f"{week:02}" for week in range(1, 13)]
     window = _("last 90 days")
     return {
-        "bars": Chart("bars", _("NPS by business line"), _("Business line"), lines, [Series("NPS", [62, 41, 18, -7])], note=window),
+        "bars": Chart(
+            "bars", _("NPS by business line"), _("Business line"), lines, [Series("NPS", [62, 41, 18, -7])], note=window
+        ),
         "lines": Chart(
             "lines",
             _("Clicks by week"),

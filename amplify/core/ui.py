@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -13,6 +13,8 @@ from babel.dates import format_timedelta
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 from flask import Flask, Response, request, url_for
 from flask_babel import format_date, format_datetime, get_locale
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from amplify.core import clock
@@ -22,7 +24,7 @@ from amplify.core.paths import STATIC
 SPRITE = "vendor/icons/sprite.svg"
 LANGUAGE_NAMES = {"en": "English", "es": "Español"}
 # Stands for "nothing measured": a missing figure is not zero.
-NOTHING = "–"
+NOTHING = "\u2013"
 YEAR = timedelta(days=365)
 
 
@@ -52,15 +54,11 @@ def icons() -> frozenset[str]:
 
 
 def icon(name: str, label: str = "", size: str = "") -> Markup:
-    """An icon: decoration unless it has a label. `size` is "", "small" or "large". Raises LookupError on a name not vendored."""
+    """An icon: decoration unless labelled. `size` is "", "small" or "large". LookupError if it is not vendored."""
     if name not in icons():
-        raise LookupError(
-            f"icon {name!r} is not in the sprite; add it to tools/vendor.toml and run tools/vendor.py"
-        )
+        raise LookupError(f"icon {name!r} is not in the sprite; add it to tools/vendor.toml and run tools/vendor.py")
     meaning = Markup('role="img" aria-label="{}"').format(label) if label else Markup('aria-hidden="true"')
-    shape = Markup(
-        '<svg class="icon {}" {} focusable="false" width="20" height="20"><use href="{}#{}"></use></svg>'
-    )
+    shape = Markup('<svg class="icon {}" {} focusable="false" width="20" height="20"><use href="{}#{}"></use></svg>')
     return shape.format(size, meaning, asset(SPRITE), name)
 
 
@@ -82,7 +80,7 @@ def col(label: str, sort: str = "", numeric: bool = False) -> dict[str, Any]:
     return {"label": label, "sort": sort, "numeric": numeric}
 
 
-def label_cells(row: str, columns: list[dict[str, Any]]) -> Markup:
+def label_cells(row: str | Markup, columns: list[dict[str, Any]]) -> Markup:
     """The cells of one row, each told its column's name, so that a phone can show the row as a card."""
     left = iter(columns)
 
@@ -93,7 +91,8 @@ def label_cells(row: str, columns: list[dict[str, Any]]) -> Markup:
         kind = ' data-numeric=""' if column["numeric"] else ""
         return f'{found[0]} data-label="{escape(column["label"])}"{kind}'
 
-    return Markup(re.sub(r"<t[dh]\b", mark, str(row)))
+    # Escaped unless it is markup already; what `mark` adds is escaped there.
+    return Markup(re.sub(r"<t[dh]\b", mark, str(escape(row))))  # noqa: S704
 
 
 def language() -> str:
@@ -124,7 +123,7 @@ def rate(part: float, whole: float, digits: int = 1) -> str:
 
 
 def signed(value: float | None, digits: int = 0) -> str:
-    """An NPS or a change: "+42", "−7" (a real minus), "0"."""
+    """An NPS or a change: "+42", "0", and for less a real minus sign, not a hyphen."""
     if value is None:
         return NOTHING
     text = number(abs(value), digits)
@@ -162,7 +161,7 @@ def ago(value: datetime | None) -> str:
 
 
 def palette_of(brand: Any) -> Palette:
-    """The palette of a brand's accent; ours if it has none or there is no brand. For mail, where no stylesheet is loaded."""
+    """The palette of a brand's accent, ours if there is none. For mail, which loads no stylesheet."""
     theme: Mapping[str, Any] = getattr(brand, "theme", None) or {}
     return palette(theme.get("accent"))
 
@@ -192,10 +191,18 @@ FILTERS = (number, percent, signed, money, day, moment, ago, label_cells)
 HELPERS = (asset, icon, with_query, sort_link, col, language, rate, palette_of, theme_href, theme_choice)
 
 
+def _live(helper: Callable[..., str]) -> Callable[..., str]:
+    """The helper as a filter that always runs: of a constant, Jinja would keep what the first reader got."""
+
+    @pass_context
+    def run(_context: Context, *args: Any, **kwargs: Any) -> str:
+        return helper(*args, **kwargs)
+
+    return run
+
+
 def init_app(app: Flask) -> None:
     """Gives templates these helpers, by their own names, and lets hashed static files be kept for ever."""
-    app.jinja_env.filters.update({helper.__name__: helper for helper in FILTERS})
-    app.jinja_env.globals.update(
-        {helper.__name__: helper for helper in HELPERS}, LANGUAGE_NAMES=LANGUAGE_NAMES
-    )
+    app.jinja_env.filters.update({helper.__name__: _live(helper) for helper in FILTERS})
+    app.jinja_env.globals.update({helper.__name__: helper for helper in HELPERS}, LANGUAGE_NAMES=LANGUAGE_NAMES)
     app.after_request(_keep)

@@ -57,9 +57,7 @@ def test_the_stylesheet_defaults_are_what_our_own_accent_gives() -> None:
 
 
 def test_the_grounds_are_those_of_the_stylesheet() -> None:
-    light, dark = (
-        dict(re.findall(r"--(page|surface|raised): (#[0-9a-f]{6});", block)) for block in _schemes()[:2]
-    )
+    light, dark = (dict(re.findall(r"--(page|surface|raised): (#[0-9a-f]{6});", block)) for block in _schemes()[:2])
     assert [colour.parse(light[name]) for name in ("page", "surface")] == [colour.LIGHT_PAGE, colour.LIGHT_SURFACE]
     assert [colour.parse(dark[name]) for name in ("page", "surface", "raised")] == [
         colour.DARK_PAGE,

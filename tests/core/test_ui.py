@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from flask import Flask
+from markupsafe import Markup
 
 from amplify.core import clock, paths, ui
 from amplify.core.charts import Chart, Series
@@ -78,6 +79,14 @@ def test_figures_are_written_the_spanish_way(spanish: None) -> None:
     assert ui.money(123456, "EUR") == "1.234,56\u00a0€"
 
 
+def test_a_constant_in_a_template_is_written_anew_for_each_reader(shell: Flask) -> None:
+    template = shell.jinja_env.from_string("{{ 1234|number }} {{ 150|money('EUR') }}")
+    with shell.test_request_context("/?lang=en"):
+        assert template.render() == "1,234 €1.50"
+    with shell.test_request_context("/?lang=es"):
+        assert template.render() == "1.234 1,50\u00a0€"
+
+
 def test_what_was_not_measured_is_a_dash_and_not_a_zero(english: None) -> None:
     assert {ui.number(None), ui.percent(None), ui.rate(0, 0), ui.signed(None), ui.money(None, "EUR")} == {ui.NOTHING}
     assert {ui.day(None), ui.moment(None), ui.ago(None)} == {ui.NOTHING}
@@ -97,10 +106,15 @@ def test_moments_are_told_from_now(english: None) -> None:
 
 def test_each_cell_is_told_its_column_for_the_phone(english: None) -> None:
     columns = [ui.col('A "name"'), ui.col("Clicks", numeric=True)]
-    row = ui.label_cells('<th scope="row">x</th><td>1</td><td>extra</td>', columns)
+    row = ui.label_cells(Markup('<th scope="row">x</th><td>1</td><td>extra</td>'), columns)
     assert row == (
-        '<th data-label="A &#34;name&#34;" scope="row">x</th><td data-label="Clicks" data-numeric="">1</td><td>extra</td>'
+        '<th data-label="A &#34;name&#34;" scope="row">x</th>'
+        '<td data-label="Clicks" data-numeric="">1</td><td>extra</td>'
     )
+
+
+def test_a_row_that_is_no_markup_is_text(english: None) -> None:
+    assert ui.label_cells("<td>1</td>", [ui.col("A")]) == "&lt;td&gt;1&lt;/td&gt;"
 
 
 def test_a_brands_stylesheet_is_named_by_its_accent() -> None:
@@ -128,7 +142,7 @@ def test_a_gap_in_a_chart_stays_a_gap(shell: Flask) -> None:
     assert figure.spec()["series"] == [{"name": "a", "values": [None, 0.25], "tone": ""}]
     with shell.test_request_context():
         page = shell.jinja_env.get_template("partials/_chart.html").module.chart(figure)  # type: ignore[attr-defined]
-    assert f'<td data-numeric>{ui.NOTHING}</td>' in page
+    assert f"<td data-numeric>{ui.NOTHING}</td>" in page
     assert "<td data-numeric>25.0%</td>" in page
 
 

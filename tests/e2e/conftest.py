@@ -59,7 +59,7 @@ def axe() -> Callable[[Page], list[str]]:
 
 @pytest.fixture
 def csp_violations() -> Callable[[Page], list[str]]:
-    """csp_violations(page), called before `goto`, gives a list that fills with what the CSP refuses and with script errors."""
+    """csp_violations(page), called before `goto`, gives a list that fills with CSP refusals and script errors."""
 
     def collect(page: Page) -> list[str]:
         refused: list[str] = []

@@ -34,7 +34,9 @@ def test_charts_follow_the_theme(site: str, new_page: Callable[..., Page]) -> No
     bars = page.locator("[data-chart]").first.locator("svg").last
     before = bars.inner_html()
     page.locator(".sidebar [data-theme-switch]").click()
-    page.wait_for_function("before => document.querySelector('[data-chart] .chart-plot svg').innerHTML !== before", arg=before)
+    page.wait_for_function(
+        "before => document.querySelector('[data-chart] .chart-plot svg').innerHTML !== before", arg=before
+    )
 
 
 def test_a_tooltip_of_a_chart_needs_no_inline_style(

@@ -1,4 +1,4 @@
-"""The whole interface in a real browser under a strict CSP: readable, operable and in both languages, on a phone and on a desk."""
+"""The interface in a real browser under a strict CSP: readable in both languages and themes, on phone and desk."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,7 +33,7 @@ def brand(accent: str) -> SimpleNamespace:
         name="Aurora Air",
         theme={"accent": accent},
         privacy_url="https://aurora.example/privacy",
-        postal_address="Aurora Air\n1 Runway Road",
+        postal_address="1 Runway Road, Aurora",
     )
 
 
@@ -146,3 +146,12 @@ def test_any_brand_accent_stays_readable(
     screens(page, f"accent-{name}-{accent}-{scheme}")
 
     assert axe(page) == []
+
+
+def test_a_mail_is_dark_where_the_reader_is_and_keeps_its_button_everywhere(
+    site: str, new_page: Callable[..., Page]
+) -> None:
+    page = new_page(390, color_scheme="dark")
+    page.goto(f"{site}/mail")
+    assert page.evaluate("getComputedStyle(document.querySelector('.letter')).backgroundColor") == "rgb(22, 26, 43)"
+    assert "background-color: #0b6bcb" in (page.locator("a.button").get_attribute("style") or "")
