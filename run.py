@@ -302,6 +302,8 @@ def run(command: list[str], handle: int, progress: Progress | None = None, cwd: 
         raise
     finally:
         child.wait()
+        if child.stdout:
+            child.stdout.close()
         with LOG.open("a", encoding="utf-8") as log:
             log.write("\n".join(["$ " + shlex.join(command), *lines, ""]))
     if child.returncode:

@@ -49,24 +49,23 @@ def run(name: str, command: list[str]) -> Stage:
     """Run one stage with its output shown as it comes. A Ctrl-C or SIGTERM reaches the child too."""
     print(f"\n--- {name} {'-' * (90 - len(name))}", flush=True)
     began = time.monotonic()
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     closing = None
-    try:
-        for line in child.stdout or ():
-            print(line, end="", flush=True)
-            if CLOSING.match(line):
-                closing = line.strip()
-    except BaseException:
-        child.terminate()
-        raise
-    finally:
-        child.wait()
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as child:
+        try:
+            for line in child.stdout or ():
+                print(line, end="", flush=True)
+                if CLOSING.match(line):
+                    closing = line.strip()
+        except BaseException:
+            child.terminate()
+            child.wait()
+            raise
     return Stage(name, child.returncode, time.monotonic() - began, closing)
 
 
 def stages(arguments: list[str]) -> list[tuple[str, list[str]]]:
     """The name and command of each stage, cheapest first."""
-    pytest = [sys.executable, "-m", "pytest", *arguments]
+    pytest = [sys.executable, "-m", "pytest", "--color=no", *arguments]
     if any(argument.split("=")[0] == "--db" for argument in arguments):
         return [*CHECKS.items(), ("pytest", pytest)]
     return [*CHECKS.items(), *((f"pytest on {name}", [*pytest, "--db", name]) for name in DATABASES)]
