@@ -1,0 +1,49 @@
+"""The rules alone: what an agent says, what a request says, who clicked."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from amplify.tracking.verdicts import Verdict, is_machine, judge
+from tests.tracking.world import CHROME, FACEBOOK, hit
+
+AGENTS = json.loads((Path(__file__).parents[1] / "fixtures/tracking/agents.json").read_text())
+
+
+@pytest.mark.parametrize("agent", AGENTS["preview"])
+def test_a_preview_fetcher_is_told_from_people(agent: str) -> None:
+    assert judge(hit(agent), counted_before=False).name == "preview"
+    assert is_machine(hit(agent))
+
+
+@pytest.mark.parametrize("agent", AGENTS["bot"])
+def test_another_machine_is_a_bot(agent: str) -> None:
+    assert judge(hit(agent), counted_before=False).name == "bot"
+    assert is_machine(hit(agent))
+
+
+@pytest.mark.parametrize("agent", AGENTS["human"])
+def test_a_browser_and_an_in_app_browser_are_people(agent: str) -> None:
+    assert judge(hit(agent), counted_before=False) == Verdict("human", "first-click")
+    assert not is_machine(hit(agent))
+
+
+def test_an_empty_agent_is_no_person() -> None:
+    assert judge(hit("  "), counted_before=False) == Verdict("bot", "agent-empty")
+
+
+def test_how_it_was_asked_goes_before_who_asked() -> None:
+    assert judge(hit(method="HEAD"), counted_before=False) == Verdict("head", "method-head")
+    assert judge(hit(FACEBOOK, method="HEAD"), counted_before=False).name == "head"
+    for purpose in ("prefetch", "prefetch;anonymous-client-ip", "Prerender", "preview"):
+        assert judge(hit(purpose=purpose), counted_before=False) == Verdict("prefetch", "purpose-header")
+
+
+def test_a_machine_with_the_advocates_cookie_is_still_a_machine() -> None:
+    assert judge(hit(FACEBOOK, is_own=True), counted_before=False).name == "preview"
+
+
+def test_ones_own_click_is_not_a_duplicate_of_a_friends() -> None:
+    assert judge(hit(CHROME, is_own=True), counted_before=True) == Verdict("self", "own-cookie")
+    assert judge(hit(CHROME), counted_before=True) == Verdict("duplicate", "visitor-24h")
