@@ -91,7 +91,7 @@ class Response(Base):
 class ImportRun(Base):
     """One import of one file with one mapping. Resumable: `lines_done` is the cursor; rows are stored idempotently.
 
-    States: checking -> checked (dry run) | running -> done | failed.
+    States: uploaded -> checking -> checked (dry run) -> running -> done | failed. The command line begins at running.
     """
 
     __tablename__ = "import_runs"
@@ -108,6 +108,8 @@ class ImportRun(Base):
     stored: Mapped[int] = mapped_column(default=0)
     known: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
+    # What the dry run found (importing.Report), and the reason why a run failed.
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     reason: Mapped[str] = mapped_column(sa.Text, default="")
     started_by: Mapped[Text200] = mapped_column(sa.String(200), default="")
     created_at: Mapped[Instant] = mapped_column(default=clock.now)

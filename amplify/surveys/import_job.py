@@ -1,0 +1,81 @@
+"""Drives imports, one short transaction per chunk: the worker's job, and the loop that the command line uses too."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from amplify.brands.models import Brand
+from amplify.core.db import db, reading
+from amplify.core.errors import AmplifyError
+from amplify.core.jobs import job
+from amplify.surveys import importing, rows
+from amplify.surveys.models import ImportRun
+
+JOB = "surveys.import"
+
+
+@job(JOB, attempts=10)
+def work(payload: dict[str, Any]) -> None:
+    """The dry run or the run of `payload["run"]`, whichever its state asks for. Cut off, it goes on where it was."""
+    state = _state(payload["run"])
+    try:
+        if state == "checking":
+            check(payload["run"])
+        elif state == "running":
+            run(payload["run"])
+    except (AmplifyError, FileNotFoundError) as error:
+        # The file or the mapping is at fault: trying again would not help.
+        _fail(payload["run"], error)
+
+
+def _state(run_id: int) -> str:
+    with reading():
+        found = db.session.get(ImportRun, run_id, populate_existing=True)
+        db.session.commit()
+    return found.state if found else ""
+
+
+def _fail(run_id: int, error: Exception) -> None:
+    db.session.rollback()
+    reason = str(getattr(error, "message", "")) or "The uploaded file is gone."
+    importing.fail(db.session.get_one(ImportRun, run_id), reason)
+    db.session.commit()
+
+
+def check(run_id: int) -> None:
+    """The dry run of an uploaded file. Everything is read before the writer's lock is taken."""
+    with reading():
+        one, brand = _open(run_id)
+        report = importing.check(db.session, brand, Path(one.file_path), importing.mapping_of(one))
+        db.session.commit()
+    one = db.session.get_one(ImportRun, run_id, populate_existing=True)
+    if one.state == "checking":
+        importing.keep_report(db.session, one, report)
+    db.session.commit()
+
+
+def run(run_id: int, on_chunk: Callable[[ImportRun], None] = lambda one: None) -> ImportRun:
+    """The real run from its cursor to the end. `on_chunk` hears after each commit.
+
+    Raises what the file or the mapping is at fault for; rows stored before stay.
+    """
+    with reading():
+        one, brand = _open(run_id)
+        db.session.commit()  # nothing is held while rows are read
+    chosen = importing.mapping_of(one)
+    start = one.lines_done
+    for chunk in rows.chunks(Path(one.file_path), chosen, skip=start):
+        if not importing.take(db.session, brand, one, chosen, chunk, start):
+            db.session.rollback()
+            return one
+        db.session.commit()
+        start = one.lines_done
+        on_chunk(one)
+    importing.finish(db.session, one)
+    db.session.commit()
+    return one
+
+
+def _open(run_id: int) -> tuple[ImportRun, Brand]:
+    one = db.session.get_one(ImportRun, run_id)
+    return one, db.session.get_one(Brand, one.brand_id)
