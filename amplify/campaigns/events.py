@@ -20,6 +20,13 @@ class CampaignStopped:
 
 
 @dataclass(frozen=True)
+class CampaignPaused:
+    """A live campaign was paused: what has not left waits."""
+
+    campaign: Campaign
+
+
+@dataclass(frozen=True)
 class CampaignReleased:
     """What waited during a pause may leave: the campaign was resumed, or it ended (a promise stays one)."""
 

@@ -27,8 +27,8 @@ def of_brand(session: Session, brand_id: int, state: str | None = None) -> list[
     return list(session.scalars(chosen.order_by((Campaign.state != "draft"), when.desc(), Campaign.id.desc())))
 
 
-def next_change(session: Session) -> datetime | None:
-    """The earliest start or end that is still to come, of any brand: when the clock must look again at the latest."""
-    starts = sa.select(sa.func.min(Campaign.starts_at)).where(Campaign.state == "scheduled")
-    ends = sa.select(sa.func.min(Campaign.ends_at)).where(Campaign.state.in_(("live", "paused")))
-    return min((at for at in (session.scalar(starts), session.scalar(ends)) if at is not None), default=None)
+def upcoming(session: Session) -> list[datetime]:
+    """Every start and end still to come or missed, of all brands: when the clock must ring."""
+    starts = sa.select(Campaign.starts_at).where(Campaign.state == "scheduled")
+    ends = sa.select(Campaign.ends_at).where(Campaign.state.in_(("live", "paused")))
+    return sorted({at for at in session.scalars(sa.union(starts, ends)) if at is not None})

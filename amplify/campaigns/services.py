@@ -16,7 +16,7 @@ from amplify.accounts import audit
 from amplify.brands.models import Brand, BusinessLine, Location
 from amplify.campaigns import policy
 from amplify.campaigns import schedule as wall
-from amplify.campaigns.events import CampaignReleased, CampaignStarted, CampaignStopped
+from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn
 from amplify.core import clock
@@ -106,15 +106,15 @@ def end_due(session: Session, now: datetime) -> list[Campaign]:
     return _each(session, list(session.scalars(due.order_by(Campaign.ends_at, Campaign.id))), _end, now)
 
 
-def tick(session: Session, limit: int = 0) -> int:
-    """One look at the clock: starts and ends what is due; how many campaigns moved. For the worker's rounds."""
-    now = clock.now()
+def ring(session: Session, now: datetime) -> int:
+    """What the clock does: starts and ends whatever is due; how many campaigns moved. Ringing again does no harm."""
     return len(start_due(session, now)) + len(end_due(session, now))
 
 
 def pause(session: Session, campaign: Campaign, actor: str) -> None:
-    """No new shares; pending rewards wait."""
+    """No new shares; publishes CampaignPaused, so that pending rewards wait."""
     _move(session, campaign, "pause", actor)
+    publish(session, CampaignPaused(campaign))
 
 
 def resume(session: Session, campaign: Campaign, actor: str) -> None:

@@ -17,9 +17,7 @@ class Reward(Base):
 
     __tablename__ = "rewards"
     __table_args__ = (
-        sa.CheckConstraint(
-            "spent_minor >= 0 AND (budget_minor IS NULL OR spent_minor <= budget_minor)", name="budget"
-        ),
+        sa.CheckConstraint("spent_minor >= 0 AND (budget_minor IS NULL OR spent_minor <= budget_minor)", name="budget"),
     )
 
     id: Mapped[PrimaryKey]
@@ -31,11 +29,33 @@ class Reward(Base):
     currency: Mapped[str] = mapped_column(sa.String(3))
     budget_minor: Mapped[int | None] = mapped_column()
     spent_minor: Mapped[int] = mapped_column(default=0)
+    # What it hangs on: {"trigger": "rank"|"human_click"|"conversion", "at_least": 0}. Outcomes only
+    # (campaigns/policy.py); among those the audience chose, who has not reached `at_least` of them gets none.
+    rule: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"trigger": "rank", "at_least": 0})
+    # At most this many at one start, whatever the audience says.
+    cap_pushes: Mapped[int | None] = mapped_column()
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)  # checked by the type's own schema
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
 
     campaign: Mapped[Campaign] = relationship()
+
+
+class CodeSequence(Base):
+    """How many codes of one pattern a brand has made: the next ones continue, so no two rewards make the same.
+
+    `key` (256 bits, hex) permutes the numbers, so that codes do not follow each other. It stays with the sequence and
+    not in the settings: another key would give numbers that are used already.
+    """
+
+    __tablename__ = "code_sequences"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "pattern"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    pattern: Mapped[str] = mapped_column(sa.String(100))
+    key: Mapped[str] = mapped_column(sa.String(64))
+    taken: Mapped[int] = mapped_column(default=0)
 
 
 class RewardCode(Base):
@@ -59,7 +79,8 @@ class Push(Base):
     """The ledger: who was owed what, for which reason, with which code. Exactly one per start, advocate and channel.
 
     Code, amount, Message-ID and provider key are bound here before anything leaves, so that every copy on the wire
-    carries the same. States: earned -> sent -> redeemed | failed | cancelled | suppressed.
+    carries the same. States: earned -> sent -> redeemed | failed | cancelled | suppressed. The amounts of all but
+    cancelled and suppressed ones add up to the reward's `spent_minor`.
     """
 
     __tablename__ = "pushes"
@@ -67,6 +88,7 @@ class Push(Base):
         sa.UniqueConstraint("campaign_id", "occurrence", "advocate_id", "channel"),
         sa.UniqueConstraint("brand_id", "code"),
         sa.Index("ix_pushes_campaign_state", "campaign_id", "state"),
+        sa.Index("ix_pushes_campaign_rank", "campaign_id", "occurrence", "rank"),
     )
 
     id: Mapped[PrimaryKey]

@@ -114,11 +114,13 @@ def test_an_end_that_was_missed_comes_late(session: Session) -> None:
     assert (campaign.state, campaign.finished_at) == ("ended", late)
 
 
-def test_the_clock_knows_when_to_look_again(session: Session) -> None:
+def test_the_clock_knows_when_to_ring(session: Session) -> None:
     campaign = scheduled(session, ends_local="2030-06-02T09:00")
-    assert queries.next_change(session) == campaign.starts_at
+    assert queries.upcoming(session) == [campaign.starts_at]
     services.start_due(session, START)
-    assert queries.next_change(session) == campaign.ends_at
+    assert queries.upcoming(session) == [campaign.ends_at]
+    assert services.ring(session, START + timedelta(days=2)) == 1
+    assert queries.upcoming(session) == []
 
 
 def test_each_verb_is_audited(session: Session) -> None:

@@ -1,0 +1,174 @@
+"""From the push ledger to the mail: each push is looked at again and its mail is ordered, with its own Message-ID.
+
+`delivery` sends and tries again; what became of the mail comes back as an event and is written into the push.
+A pause holds ordered mails back, a stop calls them off.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign
+from amplify.core.db import db
+from amplify.core.errors import Invalid
+from amplify.core.failpoints import reach
+from amplify.core.jobs import enqueue, job
+from amplify.customers.models import Customer
+from amplify.delivery import jobs as delivery_jobs
+from amplify.delivery.models import Message
+from amplify.delivery.services import PENDING, cancel, queue_message
+from amplify.rewards import mail
+from amplify.rewards.eligibility import rule_about, suppressed_among
+from amplify.rewards.models import Push, Reward
+from amplify.rewards.services import release
+from amplify.sharing.models import Advocate
+
+NAME = "deliver-pushes"
+BATCH = 100
+HELD = "held"
+STOPPED = "the campaign was stopped"
+
+
+def order_later(session: Session, campaign: Campaign, ranks: Sequence[int], again: str = "") -> None:
+    """Enqueue the delivery of the pushes with these ranks (sorted), in batches, with the caller's transaction."""
+    for start in range(0, len(ranks), BATCH):
+        batch = ranks[start : start + BATCH]
+        payload = {"campaign_id": campaign.id, "occurrence": campaign.occurrence, "ranks": [batch[0], batch[-1]]}
+        enqueue(session, NAME, payload, key=f"{campaign.id}:{campaign.occurrence}:{batch[0]}{again}")
+
+
+@job(NAME)
+def deliver_pushes(payload: dict[str, Any]) -> None:
+    """Order the mails of a range of ranks, a transaction per batch. Paused: they wait for CampaignReleased."""
+    session = db.session
+    while order(session, payload["campaign_id"], payload["occurrence"], *payload["ranks"]):
+        reach("order-before-commit")
+        session.commit()
+        reach("order-after-commit")
+    session.rollback()
+
+
+def order(session: Session, campaign_id: int, occurrence: int, first: int, last: int) -> int:
+    """Order the mails of the next owed pushes in this range that have none; returns how many were looked at."""
+    campaign = held_still(session, campaign_id)
+    if campaign.state in ("paused", "stopped"):
+        return 0
+    in_range = Push.occurrence == occurrence, Push.rank.between(first, last)
+    owed = _unordered(campaign_id).where(*in_range).order_by(Push.rank).limit(BATCH)
+    locked = owed.with_for_update(of=Push).execution_options(populate_existing=True)
+    rows = session.execute(locked).all()
+    brand = session.get_one(Brand, campaign.brand_id)
+    suppressed = suppressed_among(session, brand.id, [row.Customer for row in rows])
+    facts = mail.Facts.of(session, brand, campaign, rows[0].Push) if rows else None
+    for push, customer in rows:
+        rule = rule_about(brand.id, customer, suppressed)
+        if rule is None and facts is not None:
+            rule = _queue(session, brand, push, customer, facts)
+        if rule is not None:
+            settle(session, push, "suppressed", rule)
+    session.flush()
+    return len(rows)
+
+
+def held_still(session: Session, campaign_id: int) -> Campaign:
+    """The campaign as it is now; nobody pauses or stops it before the caller's commit."""
+    return session.get_one(Campaign, campaign_id, with_for_update={"read": True}, populate_existing=True)
+
+
+def settle(session: Session, push: Push, state: str, reason: str = "") -> None:
+    """The outcome of a push that was owed. What is not given after all goes back to the budget; a stop does that once
+    for all of its pushes."""
+    if push.state != "earned":
+        return
+    push.state, push.reason = state, reason
+    session.flush()
+    if state == "suppressed" or (state == "cancelled" and reason != STOPPED):
+        release(session, session.get_one(Reward, push.reward_id), push.amount_minor)
+
+
+def hold(session: Session, campaign: Campaign) -> None:
+    """A pause: mails that were ordered and have not left wait."""
+    _turn(session, campaign, PENDING, HELD)
+
+
+def let_go(session: Session, campaign: Campaign) -> None:
+    """The end of a pause: held mails are handed to the job engine, and what was not ordered yet is."""
+    ids = _turn(session, campaign, (HELD,), "queued")
+    again = f":v{campaign.version}"  # the first batches had these keys: say that this is another time
+    for start in range(0, len(ids), delivery_jobs.BATCH):
+        batch = ids[start : start + delivery_jobs.BATCH]
+        key = f"pushes-{campaign.id}-{batch[0]}{again}"
+        enqueue(session, delivery_jobs.NAME, {"ids": batch}, key=key)
+    owed = _unordered(campaign.id).where(Push.occurrence == campaign.occurrence)
+    ranks = list(session.scalars(owed.with_only_columns(Push.rank).order_by(Push.rank)))
+    order_later(session, campaign, ranks, again)
+
+
+def call_off(session: Session, campaign: Campaign) -> None:
+    """A stop: whatever has not left is cancelled, and its amount goes back to the budget."""
+    _turn(session, campaign, (HELD,), "waiting")
+    owed = sa.select(Push.message_id).where(Push.campaign_id == campaign.id, Push.state == "earned")
+    ordered = list(session.scalars(owed.where(_has_message())))
+    for start in range(0, len(ordered), BATCH):
+        cancel(session, campaign.brand_id, ordered[start : start + BATCH], STOPPED)
+    unordered = sa.update(Push).where(Push.campaign_id == campaign.id, Push.state == "earned", ~_has_message())
+    off = unordered.values(state="cancelled", reason=STOPPED)
+    session.execute(off.execution_options(synchronize_session=False))
+    _give_back(session, campaign)
+
+
+def _give_back(session: Session, campaign: Campaign) -> None:
+    """One change of the budget for the whole stop, last: a lock on it must not be held while mails are called off."""
+    ours = Push.campaign_id == campaign.id, Push.state == "cancelled", Push.reason == STOPPED
+    amount = session.scalar(sa.select(sa.func.sum(Push.amount_minor)).where(*ours))
+    reward = session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id))
+    if reward is not None and amount:
+        release(session, reward, int(amount))
+
+
+def _queue(session: Session, brand: Brand, push: Push, customer: Customer, facts: "mail.Facts") -> str | None:
+    """Order the mail; the rule if that address can never be written to."""
+    try:
+        queue_message(
+            session,
+            brand,
+            template=mail.TEMPLATE,
+            channel=push.channel,
+            address=customer.email or "",
+            locale=push.locale,
+            context=facts.context(push),
+            message_id=push.message_id,
+        )
+    except Invalid:
+        return "no-email"
+    return None
+
+
+def _unordered(campaign_id: int) -> Any:
+    """Pushes that are owed and have no mail yet, with the person."""
+    return (
+        sa.select(Push, Customer)
+        .join(Advocate, Advocate.id == Push.advocate_id)
+        .outerjoin(Customer, Customer.id == Advocate.customer_id)
+        .where(Push.campaign_id == campaign_id, Push.state == "earned", ~_has_message())
+    )
+
+
+def _has_message() -> sa.Exists:
+    return sa.exists().where(Message.message_id == Push.message_id)
+
+
+def _turn(session: Session, campaign: Campaign, states: Sequence[str], to: str) -> list[int]:
+    """Change the state of this campaign's mails that have not left; their ids."""
+    ours = sa.select(Push.message_id).where(Push.campaign_id == campaign.id)
+    change = (
+        sa.update(Message)
+        .where(Message.brand_id == campaign.brand_id, Message.state.in_(states), Message.message_id.in_(ours))
+        .values(state=to)
+        .returning(Message.id)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted(session.scalars(change))

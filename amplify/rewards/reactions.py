@@ -1,0 +1,79 @@
+"""What rewards do when a campaign starts, pauses, goes on or is stopped, and when a mail has left or never will."""
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.orm import Session
+
+from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
+from amplify.core.failpoints import reach
+from amplify.delivery.events import MessageNotSent, MessageSent
+from amplify.delivery.models import Message
+from amplify.leaderboards.services import freeze
+from amplify.rewards import delivering, mail, planning
+from amplify.rewards.models import Push, Reward
+from amplify.rewards.services import reward_of, spend
+
+log = structlog.get_logger(__name__)
+
+
+def on_started(session: Session, fact: CampaignStarted) -> None:
+    """Freeze the ranking, put the pushes into the ledger and enqueue their delivery, all in the start's transaction."""
+    campaign = fact.campaign
+    if campaign.started_at is None:
+        raise ValueError(f"campaign {campaign.id} has not started")
+    snapshot = freeze(session, campaign, campaign.audience, campaign.started_at)
+    reach("start-after-freeze")
+    if reward_of(session, campaign) is not None:
+        planning.begin(session, campaign, snapshot)
+    reach("start-before-commit")
+
+
+def on_paused(session: Session, fact: CampaignPaused) -> None:
+    """What has not left waits."""
+    delivering.hold(session, fact.campaign)
+
+
+def on_released(session: Session, fact: CampaignReleased) -> None:
+    """What waited leaves."""
+    delivering.let_go(session, fact.campaign)
+
+
+def on_stopped(session: Session, fact: CampaignStopped) -> None:
+    """What has not left never will."""
+    delivering.call_off(session, fact.campaign)
+
+
+def on_message_sent(session: Session, fact: MessageSent) -> None:
+    """The mail server took a reward mail."""
+    push = _push_of(session, fact.message)
+    if push is None:
+        return
+    push.sent_at = push.sent_at or fact.message.sent_at
+    if push.state == "cancelled":
+        _left_all_the_same(session, push)
+    if push.state == "earned":
+        push.state = "sent"
+    push.attempts = fact.message.attempts
+
+
+def on_message_not_sent(session: Session, fact: MessageNotSent) -> None:
+    """A reward mail will never leave."""
+    push = _push_of(session, fact.message)
+    if push is not None:
+        push.attempts = fact.message.attempts
+        delivering.settle(session, push, fact.message.state, fact.message.reason)
+
+
+def _push_of(session: Session, message: Message) -> Push | None:
+    """The push behind a mail; a test to oneself has none."""
+    if message.template != mail.TEMPLATE:
+        return None
+    own = sa.select(Push).where(Push.brand_id == message.brand_id, Push.message_id == message.message_id)
+    return session.scalar(own.with_for_update().execution_options(populate_existing=True))
+
+
+def _left_all_the_same(session: Session, push: Push) -> None:
+    """It was on the wire at the moment it was called off: the ledger says what happened."""
+    push.state = "earned"
+    if not spend(session, session.get_one(Reward, push.reward_id), push.amount_minor):
+        log.error("a called-off reward had left, and the budget is used up", push=push.id)

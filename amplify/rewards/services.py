@@ -1,0 +1,176 @@
+"""What a campaign gives: attaching a reward, checking it against the brand's rules, and redeeming what was given."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.accounts import audit
+from amplify.brands.models import Brand
+from amplify.campaigns import policy
+from amplify.campaigns.models import Campaign
+from amplify.core import clock
+from amplify.core.errors import Conflict, Invalid, NotFound
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards.models import Push, Reward, RewardCode
+from amplify.rewards.schemas import RewardIn
+from amplify.rewards.types import type_of
+
+# What was promised stays as promised: once pushes may exist, only these may still change.
+FREE_ONCE_LIVE = ("budget_minor", "cap_pushes")
+
+
+def reward_of(session: Session, campaign: Campaign) -> Reward | None:
+    """What the campaign gives, if anything."""
+    return session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id))
+
+
+def attach(session: Session, campaign: Campaign, data: RewardIn, actor: str) -> Reward:
+    """Give the campaign this reward, or change the one it has. Marks the campaign as rewarded.
+
+    Raises Forbidden for a trigger that pays for acts or opinions and for a published campaign without its disclosure;
+    Invalid for a currency that is not the brand's or a budget below one reward; Conflict for what a start has fixed.
+    """
+    brand = session.get_one(Brand, campaign.brand_id)
+    new = _checked(session, brand, campaign, data)
+    reward = reward_of(session, campaign)
+    if reward is None:
+        reward = Reward(brand_id=brand.id, campaign_id=campaign.id, spent_minor=0)
+        _refuse_started(campaign, ["type"])
+    changed = [name for name, value in new.items() if getattr(reward, name, None) != value]
+    _refuse_started(campaign, changed)
+    for name in changed:
+        setattr(reward, name, new[name])
+    _refuse_below_spent(reward)
+    session.add(reward)
+    session.flush()
+    type_of(reward.type).prepare(session, reward)
+    _mark(session, campaign, is_rewarded=True)
+    audit.record(session, brand.id, actor, "reward.attached", "campaign", campaign.id, {"changed": changed})
+    return reward
+
+
+def detach(session: Session, campaign: Campaign, actor: str) -> None:
+    """Take the reward away before any start; its unused codes go with it. Raises Conflict after a start."""
+    reward = reward_of(session, campaign)
+    if reward is None:
+        return
+    _refuse_started(campaign, ["type"])
+    session.execute(sa.delete(RewardCode).where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None)))
+    session.delete(reward)
+    _mark(session, campaign, is_rewarded=False)
+    audit.record(session, campaign.brand_id, actor, "reward.detached", "campaign", campaign.id, {})
+
+
+def spend(session: Session, reward: Reward, amount_minor: int) -> bool:
+    """Take an amount out of the budget if it is still in it; the database decides, whoever else takes meanwhile."""
+    fits = sa.or_(Reward.budget_minor.is_(None), Reward.spent_minor + amount_minor <= Reward.budget_minor)
+    taken = sa.update(Reward).where(Reward.id == reward.id, fits).values(spent_minor=Reward.spent_minor + amount_minor)
+    return _took(session, reward, taken)
+
+
+def release(session: Session, reward: Reward, amount_minor: int) -> None:
+    """Put back what was not given after all."""
+    back = sa.update(Reward).where(Reward.id == reward.id, Reward.spent_minor >= amount_minor)
+    if not _took(session, reward, back.values(spent_minor=Reward.spent_minor - amount_minor)):
+        raise RuntimeError(f"reward {reward.id}: more would be put back than was spent")
+
+
+def affordable(reward: Reward) -> int | None:
+    """How many more the budget allows; None: as many as you like."""
+    if reward.budget_minor is None or reward.value_minor == 0:
+        return None
+    return (reward.budget_minor - reward.spent_minor) // reward.value_minor
+
+
+def redeem(session: Session, brand_id: int, code: str, actor: str) -> tuple[Push, bool]:
+    """The push of this code, redeemed; True if this call did it, False if it was before (nothing changes then).
+
+    Raises NotFound for a code nobody got, Conflict for one that was taken back, and for one that has expired.
+    """
+    own = sa.select(Push).where(Push.brand_id == brand_id, Push.code == code.strip())
+    push = session.scalar(own.with_for_update())
+    if push is None:
+        raise NotFound(_l("Nobody was given this code."), field="code", rule="code-unknown")
+    if push.state == "redeemed":
+        return push, False
+    _refuse_unredeemable(push, clock.now())
+    push.state, push.redeemed_at = "redeemed", clock.now()
+    push.sent_at = push.sent_at or push.redeemed_at  # whoever shows the code has got the mail
+    session.flush()
+    audit.record(session, brand_id, actor, "push.redeemed", "push", push.id, {})
+    return push, True
+
+
+def _refuse_unredeemable(push: Push, now: datetime) -> None:
+    if push.state in ("cancelled", "suppressed"):
+        raise Conflict(_l("This code was taken back."), field="code", rule="code-cancelled")
+    if push.reward.expires_at and push.reward.expires_at <= now:
+        raise Conflict(_l("This code has expired."), field="code", rule="code-expired")
+
+
+def _took(session: Session, reward: Reward, change: sa.Update) -> bool:
+    done = session.scalar(change.returning(Reward.id).execution_options(synchronize_session=False))
+    session.refresh(reward, ["spent_minor"])
+    return done is not None
+
+
+def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn) -> dict[str, Any]:
+    """The columns these data make, once everything about them is checked."""
+    if campaign.is_always_on:
+        raise Conflict(_l("The always-on campaign rewards nobody."), field="type", rule="always-on")
+    trigger = policy.check_trigger(data.rule.trigger, "rule.trigger")
+    if data.currency != brand.currency:
+        raise Invalid(
+            "currency",
+            "currency-of-brand",
+            _l("The brand's money is %(currency)s; a reward is counted in the same.", currency=brand.currency),
+        )
+    if data.budget_minor is not None and data.budget_minor < data.value_minor:
+        raise Invalid("budget_minor", "budget-below-value", _l("The budget is less than one reward."))
+    if not data.name.get(brand.default_locale):  # type: ignore[call-overload]  # another language has none either
+        raise Invalid(f"name.{brand.default_locale}", "required", _l("Say what is given, in the brand's language."))
+    if campaign.state != "draft":
+        policy.check_disclosure(campaign.texts, policy.spoken(campaign.texts, brand.default_locale))
+    return {
+        "type": data.type, "name": dict(data.name), "value_minor": data.value_minor, "currency": data.currency,
+        "budget_minor": data.budget_minor, "cap_pushes": data.cap_pushes,
+        "rule": {"trigger": trigger, "at_least": data.rule.at_least},
+        "settings": type_of(data.type).read_settings(data.settings),
+        "expires_at": end_of(data.expires_on, campaign.timezone) if data.expires_on else None,
+    }  # fmt: skip
+
+
+def end_of(day: date, zone: str) -> datetime:
+    """The instant at which a day is over in a zone."""
+    return datetime.combine(day + timedelta(days=1), time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def last_day(instant: datetime, zone: str) -> date:
+    """The day that `end_of` made this instant from."""
+    return (instant - timedelta(seconds=1)).astimezone(ZoneInfo(zone)).date()
+
+
+def _refuse_started(campaign: Campaign, changed: list[str]) -> None:
+    fixed = next((name for name in changed if name not in FREE_ONCE_LIVE), None)
+    if campaign.state in ("ended", "stopped") and changed:
+        fixed = changed[0]
+    if fixed and campaign.state not in ("draft", "scheduled"):
+        raise Conflict(
+            _l("What was promised stays as promised: once a campaign has started, only budget and cap may change."),
+            field=fixed,
+            rule="fixed-once-live",
+        )
+
+
+def _refuse_below_spent(reward: Reward) -> None:
+    if reward.budget_minor is not None and reward.budget_minor < reward.spent_minor:
+        raise Invalid("budget_minor", "budget-below-spent", _l("More than this is spent already."))
+
+
+def _mark(session: Session, campaign: Campaign, *, is_rewarded: bool) -> None:
+    if campaign.is_rewarded != is_rewarded:
+        campaign.is_rewarded = is_rewarded
+        session.flush()

@@ -1,0 +1,81 @@
+"""Reward types: one file each, found by being in this folder. A type knows where codes come from, nothing else."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from sqlalchemy.orm import Session
+
+from amplify.core.errors import Invalid
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards.models import Reward
+
+
+class NoSettings(BaseModel):
+    """For types that have nothing to set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RewardType(ABC):
+    """What a type must offer. An instance has no state: everything is in the rows."""
+
+    name: ClassVar[str]  # plain text in the database
+    label: ClassVar[Any]  # lazy translations
+    hint: ClassVar[Any]
+    icon: ClassVar[str]
+    settings_model: ClassVar[type[BaseModel]] = NoSettings
+    # Policy fact: whether somebody uploads codes before the start.
+    takes_upload: ClassVar[bool] = False
+
+    def read_settings(self, given: dict[str, Any]) -> dict[str, Any]:
+        """The settings, checked. Raises Invalid naming "settings.<field>"."""
+        try:
+            return self.settings_model.model_validate(given).model_dump(mode="json")
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+            field = ".".join(str(part) for part in ("settings", *first["loc"]))
+            rule = first["type"].replace("_", "-")
+            raise Invalid(field, rule, _l("This value does not fit: %(why)s", why=first["msg"])) from error
+
+    def prepare(self, session: Session, reward: Reward) -> None:
+        """Called when the reward is attached or changed. Raises Invalid."""
+        self.read_settings(reward.settings)
+
+    @abstractmethod
+    def available(self, session: Session, reward: Reward) -> int:
+        """How many codes could be given now."""
+
+    @abstractmethod
+    def reserve(self, session: Session, reward: Reward, count: int) -> list[str]:
+        """Up to `count` codes that nobody has, in the caller's transaction; fewer when there are no more."""
+
+    def settle(self, session: Session, reward: Reward, codes: Sequence[str]) -> int:
+        """Called once the pushes with these codes are rows; for how many the type agrees (fewer: roll back)."""
+        return len(codes)
+
+    @abstractmethod
+    def sample(self, reward: Reward) -> str:
+        """A code that is worth nothing, for previews and test pushes."""
+
+
+@lru_cache(maxsize=1)
+def registry() -> dict[str, RewardType]:
+    """Every type of this folder, by name."""
+    found: dict[str, RewardType] = {}
+    for module in sorted(each.name for each in iter_modules(__path__)):
+        made: RewardType = import_module(f"{__name__}.{module}").reward_type
+        found[made.name] = made
+    return found
+
+
+def type_of(name: str) -> RewardType:
+    """The type of this name. Raises Invalid("reward.type")."""
+    try:
+        return registry()[name]
+    except KeyError:
+        raise Invalid("reward.type", "type-known", _l("There is no such type of reward.")) from None
