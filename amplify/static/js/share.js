@@ -1,0 +1,36 @@
+// The share page: tells the server that a channel was opened where no form was sent (the device's share sheet, a copied
+// link), and keeps what was typed if the page is left and opened again. The page works without.
+
+const form = document.querySelector("form[data-share]");
+const words = form?.querySelector("textarea");
+
+function record(event) {
+  const name = event.target.dataset.record;
+  if (!name) return;
+  fetch(form.dataset.share + name, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true });
+}
+
+if (form) {
+  form.addEventListener("shared", record);
+  form.addEventListener("copied", record);
+  // What others see first: the disclosure travels with the text into the share sheet too.
+  const disclosure = document.querySelector("#disclosure strong")?.textContent;
+  const sheet = form.querySelector("[data-web-share]");
+  const full = Object.assign(document.createElement("textarea"), { id: "full-text", hidden: true, ariaHidden: "true" });
+  const sync = () => { full.value = [disclosure, words.value].filter(Boolean).join("\n\n"); };
+  if (sheet && words) {
+    document.body.append(full);
+    sheet.dataset.webShare = "#full-text";
+    words.addEventListener("input", sync);
+    sync();
+  }
+  if (words) {
+    const key = `words:${words.dataset.saved}`;
+    const kept = sessionStorage.getItem(key);
+    if (kept && !words.hasAttribute("aria-invalid")) {
+      words.value = kept;
+      words.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    words.addEventListener("input", () => sessionStorage.setItem(key, words.value));
+  }
+}
