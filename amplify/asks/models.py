@@ -10,7 +10,7 @@ from amplify.core.db import Base, Instant, PrimaryKey, Text40, UtcDateTime
 
 
 class Ask(Base):
-    """One invitation to share after one answer, on the page or by mail. Each fact of it has its own time, the first one.
+    """One invitation to share after one answer, on the page or by mail. Each fact has its own, first time.
 
     shown    on the page: the share page was on the screen; a mail: unknown until it was followed
     opened   on the page: a channel was chosen; a mail: its link was followed

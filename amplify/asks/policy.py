@@ -1,4 +1,4 @@
-"""Who may be asked to share, and when: every rule has a name, and every refusal names its rule (product.md rules 6, 10)."""
+"""Who may be asked to share, and when: every rule has a name, and every refusal names its (rules 6, 10)."""
 
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -31,7 +31,7 @@ RULES = {
 
 
 def may_ask(session: Session, brand: Brand, response: Response, mode: str, now: datetime) -> str | None:
-    """The name of the first rule (see RULES) that forbids asking after this answer, by "page" or "mail"; None if none does."""
+    """The first rule (see RULES) that forbids asking after this answer, by "page" or "mail"; None if none does."""
     if response.superseded_at is not None:
         return "superseded"
     if not response.is_promoter:
@@ -50,7 +50,7 @@ def was_asked(session: Session, response: Response) -> bool:
     return session.scalar(asks_after(response).limit(1)) is not None
 
 
-def asks_after(response: Response) -> sa.Select[tuple[Ask]]:
+def asks_after(response: Response) -> sa.Select[Ask]:
     """The asks that followed this answer, in any of its versions; newest first."""
     same_answer = (
         Response.brand_id == response.brand_id,
@@ -102,7 +102,7 @@ def _forbids_mail(session: Session, brand: Brand, customer: Customer) -> str | N
 def quiet_until(brand: Brand, customer: Customer | None, now: datetime) -> datetime | None:
     """The end of the quiet hours that reign where the customer is (else where the brand is); None if none reign.
 
-    Quiet hours run from `quiet_from_hour` to `quiet_until_hour`, over midnight if the first is the greater; equal: none.
+    Quiet hours run from `quiet_from_hour` to `quiet_until_hour`, over midnight if the first is greater; equal: none.
     """
     zone = ZoneInfo((customer.timezone if customer else None) or brand.timezone)
     local = now.astimezone(zone)
@@ -113,5 +113,3 @@ def quiet_until(brand: Brand, customer: Customer | None, now: datetime) -> datet
     over = local.replace(hour=end % 24, minute=0, second=0, microsecond=0, fold=0)
     # Wall-clock arithmetic on purpose: eight in the morning stays eight on the nights when clocks change.
     return over if over > local else over + timedelta(days=1)
-
-

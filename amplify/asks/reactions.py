@@ -7,7 +7,7 @@ from amplify.asks.models import Ask
 from amplify.brands.models import Brand
 from amplify.core import clock
 from amplify.core.web import amplify
-from amplify.sharing.events import SharePageShown, ShareOpened
+from amplify.sharing.events import ShareOpened, SharePageShown
 from amplify.sharing.models import Advocate
 from amplify.sharing.tokens import PURPOSE
 from amplify.surveys.events import SurveyAnswered
@@ -15,18 +15,18 @@ from amplify.surveys.models import Response
 
 
 def on_answered(session: Session, fact: SurveyAnswered) -> None:
-    """A hosted answer is asked on the page, one that came from elsewhere by mail; an import's only if it was told so."""
+    """A hosted answer is asked on the page, one that came from elsewhere by mail."""
     response, now = fact.response, clock.now()
     if response.category == "detractor" and response.customer_id is not None:
         services.call_back(session, response.customer_id, "detractor-since")
     mode = "page" if response.source.startswith("hosted:") else "mail"
-    if response.source.startswith("import:"):
-        return
     brand = session.get_one(Brand, response.brand_id)
     ask = services.consider(session, brand, response, mode, now)
     if isinstance(ask, Ask) and mode == "mail":
-        installation = amplify()
-        services.send(session, brand, ask, installation.signer(PURPOSE), installation.settings.base_url, now)
+        signer, settings = amplify().signer(PURPOSE), amplify().settings
+        services.send(
+            session, brand, ask, signer, base_url=settings.base_url, link_days=settings.ask_link_days, now=now
+        )
 
 
 def on_share_page_shown(session: Session, fact: SharePageShown) -> None:

@@ -70,8 +70,10 @@ def _customer_of(session: Session, brand: Brand, response: Response) -> Customer
     return response.customer
 
 
-def send(session: Session, brand: Brand, ask: Ask, signer: Signer, base_url: str, now: datetime) -> Message:
-    """Order the mail of a mail ask: the customer's own words, the personal expiring link, the disclosure first if rewarded.
+def send(
+    session: Session, brand: Brand, ask: Ask, signer: Signer, *, base_url: str, link_days: int, now: datetime
+) -> Message:
+    """Order the mail of a mail ask: the customer's own words, their expiring link, the disclosure first if rewarded.
 
     It leaves after the customer's quiet hours. `signer` is of sharing.tokens.PURPOSE.
     """
@@ -93,6 +95,7 @@ def send(session: Session, brand: Brand, ask: Ask, signer: Signer, base_url: str
             "disclosure": visit.campaign.text(locale, "disclosure", brand.default_locale),
             "is_rewarded": visit.campaign.is_rewarded,
             "link": f"{base_url}/ask/{token_of(signer, visit)}",
+            "link_days": link_days,
         },
         not_before=policy.quiet_until(brand, customer, now),
     )

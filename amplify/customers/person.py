@@ -101,7 +101,7 @@ def belongs(name: str, customer: Customer) -> sa.ColumnElement[bool]:
 def _messages(customer: Customer) -> sa.ColumnElement[bool]:
     """Those an ask or a reward ordered, and any to the address; also to one the person had before."""
     messages, asks, pushes = table("messages").c, table("asks").c, table("pushes").c
-    found = [
+    found: list[sa.ColumnElement[bool]] = [
         messages.id.in_(sa.select(asks.message_id).where(belongs("asks", customer), asks.message_id.is_not(None))),
         messages.message_id.in_(sa.select(pushes.message_id).where(belongs("pushes", customer))),
     ]

@@ -13,7 +13,7 @@ from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, UtcDateTi
 class Message(Base):
     """One message to one address. `message_id` is bound before anything leaves, so every copy on the wire carries it.
 
-    States: waiting -> queued (handed to the job engine) -> sent | suppressed | failed | cancelled.
+    States: waiting -> queued (handed to the job engine) -> sent | suppressed | failed | cancelled; held: a pause.
     """
 
     __tablename__ = "messages"
@@ -42,9 +42,9 @@ class Message(Base):
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
-    def is_settled(self) -> bool:
-        """Nothing more will happen to it."""
-        return self.state not in ("waiting", "queued")
+    def is_to_be_sent(self) -> bool:
+        """It was ordered, and has neither left nor been called off or held back."""
+        return self.state in ("waiting", "queued")
 
     def settle(self, state: str, reason: str = "") -> None:
         """The last word on this message: sent, suppressed, failed or cancelled."""
@@ -53,7 +53,7 @@ class Message(Base):
 
 
 class Suppression(Base):
-    """An address that must not get marketing mail: unsubscribed, bounced, complained, erased. Hashed: no address kept."""
+    """An address that must not get marketing mail: unsubscribed, bounced, complained, erased. Hashed."""
 
     __tablename__ = "suppressions"
     __table_args__ = (sa.UniqueConstraint("brand_id", "address_hash"),)

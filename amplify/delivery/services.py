@@ -95,10 +95,13 @@ def is_suppressed(session: Session, brand_id: int, address: str) -> bool:
     return bool(session.scalar(sa.select(same_mailbox)))
 
 
+def is_unsubscribed(session: Session, message: Message) -> bool:
+    """Whether the reader of this message gets no more of its kind; an erased person has no address left here."""
+    return "@" not in message.address or is_suppressed(session, message.brand_id, message.address)
+
+
 def unsubscribe(session: Session, message: Message) -> None:
     """The reader of this message wants no more of its kind. Asking twice changes nothing."""
-    if "@" not in message.address:
-        return  # the person was erased meanwhile, and is suppressed since then
-    if not is_suppressed(session, message.brand_id, message.address):
+    if not is_unsubscribed(session, message):
         suppress(session, message.brand_id, message.address, "unsubscribed")
         events.publish(session, Unsubscribed(message.brand_id, message.address))

@@ -18,7 +18,7 @@ BIRDS = (
 
 
 def pseudonym(attempt: int = 0) -> str:
-    """A new pseudonym, about 150,000 of them; later attempts draw from longer numbers, so that one always comes free."""
+    """A new pseudonym, about 150,000 of them; later attempts draw from longer numbers, so one comes free."""
     highest = 10 ** (2 + attempt // 5)
     number = highest // 10 + secrets.randbelow(highest - highest // 10)
     return f"{secrets.choice(COLOURS)} {secrets.choice(BIRDS)} {number}"

@@ -23,7 +23,7 @@ ATTEMPTS = 30
 
 
 def advocate_of(session: Session, customer: Customer) -> Advocate:
-    """The customer's advocate, made under a free pseudonym if there is none yet; the same one for everybody who asks at once."""
+    """The customer's advocate, made under a free pseudonym if there is none yet; the same one for calls at once."""
     own = sa.select(Advocate).where(Advocate.brand_id == customer.brand_id, Advocate.customer_id == customer.id)
     for attempt in range(ATTEMPTS):
         if (advocate := session.scalar(own)) is not None:
@@ -72,7 +72,7 @@ def link_for(
 def open_share(
     session: Session, link: ShareLink, text: str, response: Response | None = None, *, disclosure: str = ""
 ) -> Share:
-    """Record that a channel was opened with this link and these words. An intent: worth nothing until it is confirmed."""
+    """Record that a channel was opened with this link and these words. An intent: worth nothing yet."""
     share = Share(
         brand_id=link.brand_id,
         link_id=link.id,
@@ -104,7 +104,7 @@ def confirm(session: Session, link: ShareLink, at: datetime) -> Share | None:
 
 
 def show_name(session: Session, advocate: Advocate, name: str | None, *, on_board: bool = True) -> None:
-    """How the advocate appears to others: under this name, which they agreed to; under the pseudonym (None); or not at all."""
+    """How the advocate appears to others: under this name they agreed to, under the pseudonym (None), or not."""
     advocate.shown_name = name or None
     advocate.shown_name_at = clock.now() if name else None
     advocate.on_board = on_board

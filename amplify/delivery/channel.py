@@ -1,0 +1,61 @@
+"""What a delivery channel is, and the registry: each file of channels/ is one, found by itself."""
+
+from abc import ABC, abstractmethod
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from types import TracebackType
+from typing import ClassVar, Self
+
+from amplify.core.settings import Settings
+from amplify.delivery import channels
+from amplify.delivery.envelope import Outgoing
+
+
+class Channel(ABC):
+    """Sends messages one by one; used as a context manager, so that a batch shares one connection.
+
+    A file of channels/ holds one subclass; `name` is what messages call it.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def send(self, outgoing: Outgoing) -> None:
+        """Returns once the other side took it. Raises TransientFailure or PermanentFailure, nothing else."""
+
+    def close(self) -> None:  # noqa: B027 - most channels hold nothing
+        """Let go of what was opened."""
+
+
+def registry() -> dict[str, type[Channel]]:
+    """Every channel by name."""
+    for found in iter_modules(channels.__path__):
+        import_module(f"{channels.__name__}.{found.name}")
+    return {kind.name: kind for kind in Channel.__subclasses__()}
+
+
+@cache
+def _known() -> dict[str, type[Channel]]:
+    return registry()
+
+
+def open_channel(name: str, settings: Settings) -> Channel:
+    """The channel that a message of this kind takes here: e-mail goes where the setting `mail` says.
+
+    Raises LookupError for a channel that nobody provides.
+    """
+    if name == "email" and settings.mail != "smtp":
+        name = settings.mail
+    return _known()[name](settings)

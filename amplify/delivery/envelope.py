@@ -1,0 +1,64 @@
+"""One message as an e-mail: headers that nobody can inject into, text and HTML, one-click unsubscribe (RFC 8058)."""
+
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy
+from email.utils import format_datetime, parseaddr
+
+from amplify.core import clock
+from amplify.delivery.errors import PermanentFailure
+from amplify.delivery.render import Rendered, one_line
+
+
+class _Whole(UnstructuredHeader):
+    """A header that is never folded: Python would break a long address into encoded words, which no provider reads."""
+
+    name: str
+
+    def fold(self, *, policy: EmailPolicy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_registry = HeaderRegistry()
+# The registry mixes its base class in itself; its types want it already there.
+_registry.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type]
+POLICY = SMTP.clone(header_factory=_registry)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Everything a channel needs to send one message. `sender` is "Name <address>"; `sender_name` is shown instead."""
+
+    message_id: str
+    address: str
+    sender: str
+    sender_name: str
+    rendered: Rendered
+    unsubscribe_url: str = ""
+
+
+def compose(outgoing: Outgoing) -> EmailMessage:
+    """The e-mail. Raises PermanentFailure if the address or a header cannot be written."""
+    mail = EmailMessage(POLICY)
+    try:
+        _write_headers(mail, outgoing)
+    except (ValueError, IndexError, MessageError) as error:
+        raise PermanentFailure(f"a header cannot be written: {error}") from error
+    mail.set_content(outgoing.rendered.text)
+    mail.add_alternative(outgoing.rendered.html, subtype="html")
+    return mail
+
+
+def _write_headers(mail: EmailMessage, outgoing: Outgoing) -> None:
+    name, address = parseaddr(outgoing.sender)
+    mail["From"] = Address(one_line(outgoing.sender_name or name), addr_spec=address)
+    mail["To"] = Address(addr_spec=outgoing.address)
+    mail["Subject"] = one_line(outgoing.rendered.subject)
+    mail["Date"] = format_datetime(clock.now())
+    mail["Message-ID"] = outgoing.message_id
+    mail["Auto-Submitted"] = "auto-generated"
+    if outgoing.unsubscribe_url:
+        mail["List-Unsubscribe"] = f"<{outgoing.unsubscribe_url}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

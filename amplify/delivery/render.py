@@ -1,0 +1,60 @@
+"""A message as its reader sees it: their language, the brand's look, from templates/messages/<name>/."""
+
+import re
+from dataclasses import dataclass
+
+import css_inline
+from flask import render_template
+
+from amplify.brands.models import Brand
+from amplify.core.i18n import force_locale
+from amplify.core.web import amplify
+from amplify.delivery.models import Message
+
+UNSUBSCRIBE_PURPOSE = "unsubscribe"
+CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
+
+_inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What is written: one line of subject, plain text, and HTML with its styles in the elements."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def one_line(text: str) -> str:
+    """The text without line ends and control characters: fit for a header."""
+    return " ".join(CONTROL.sub(" ", text).split())
+
+
+def unsubscribe_url(message: Message) -> str:
+    """The one-click address of this message's reader; "" for messages that are no marketing. It never expires."""
+    if not message.is_marketing:
+        return ""
+    installation = amplify()
+    token = installation.signer(UNSUBSCRIBE_PURPOSE).sign(message.id)
+    return f"{installation.settings.base_url}/unsubscribe/{token}"
+
+
+def render(message: Message, brand: Brand) -> Rendered:
+    """The message in its own language.
+
+    Templates get `brand`, `base_url`, `unsubscribe_url`, `demo` and the message's context.
+    """
+    context = {
+        **message.context,
+        "brand": brand,
+        "demo": brand.is_demo,
+        "base_url": amplify().settings.base_url,
+        "unsubscribe_url": unsubscribe_url(message),
+    }
+    folder = f"messages/{message.template}"
+    with force_locale(message.locale):
+        subject, text, html = (
+            render_template(f"{folder}/{part}", **context) for part in ("subject.txt", "body.txt", "body.html")
+        )
+    return Rendered(one_line(subject), text.strip() + "\n", _inliner.inline(html))
