@@ -28,6 +28,8 @@ class PointsEntry(Base):
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
     business_line_id: Mapped[int | None] = mapped_column(sa.ForeignKey("business_lines.id"))
     location_id: Mapped[int | None] = mapped_column(sa.ForeignKey("locations.id"))
+    # The link it came through, and with it the channel.
+    link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"))
     cause: Mapped[Text40]  # human_click, conversion, share_confirmed, refund
     cause_key: Mapped[Text80]  # "click:91", "conversion:7", "refund:3"
     reverses_id: Mapped[int | None] = mapped_column(sa.ForeignKey("points_entries.id"))
@@ -66,12 +68,8 @@ class Standing(Base):
     advocate_id: Mapped[int] = mapped_column(
         sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False, index=True
     )
-    score_log: Mapped[float | None] = mapped_column(
-        sa.Float(53)
-    )  # reward-eligible points; None: no points left
-    recognition_log: Mapped[float | None] = mapped_column(
-        sa.Float(53)
-    )  # all points, acts of sharing included
+    score_log: Mapped[float | None] = mapped_column(sa.Float(53))  # reward-eligible points; None: no points left
+    recognition_log: Mapped[float | None] = mapped_column(sa.Float(53))  # all points, acts of sharing included
     milli_points: Mapped[int] = mapped_column(default=0)  # undecayed, reward-eligible
     human_clicks: Mapped[int] = mapped_column(default=0)
     conversions: Mapped[int] = mapped_column(default=0)
@@ -102,12 +100,8 @@ class SnapshotRow(Base):
 
     __tablename__ = "snapshot_rows"
 
-    snapshot_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("snapshots.id"), primary_key=True, autoincrement=False
-    )
-    advocate_id: Mapped[int] = mapped_column(
-        sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False
-    )
+    snapshot_id: Mapped[int] = mapped_column(sa.ForeignKey("snapshots.id"), primary_key=True, autoincrement=False)
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False)
     rank: Mapped[int] = mapped_column(sa.Integer)
     score_log: Mapped[float] = mapped_column(sa.Float(53))
     score: Mapped[float] = mapped_column(sa.Float(53))  # decayed points at the moment of freezing

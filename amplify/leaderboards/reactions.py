@@ -56,6 +56,7 @@ def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime)
         "campaign_id": link.campaign_id,
         "business_line_id": link.business_line_id,
         "location_id": link.location_id,
+        "link_id": link.id,
         "cause": cause,
         "cause_key": key,
         "reverses_id": None,
@@ -68,9 +69,9 @@ def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime)
 
 def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
     """The same place, time and kind of points as what it takes back, with the opposite sign."""
-    same = ("brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "is_reward_eligible")
+    place = ("brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id")
     return {
-        **{name: getattr(earned, name) for name in (*same, "occurred_at")},
+        **{name: getattr(earned, name) for name in (*place, "is_reward_eligible", "occurred_at")},
         "cause": cause,
         "cause_key": key,
         "reverses_id": earned.id,

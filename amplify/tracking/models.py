@@ -18,9 +18,7 @@ class Click(Base):
     __tablename__ = "clicks"
 
     id: Mapped[PrimaryKey]
-    token: Mapped[uuid.UUID] = mapped_column(
-        sa.Uuid, default=uuid7, unique=True
-    )  # travels to the landing page
+    token: Mapped[uuid.UUID] = mapped_column(sa.Uuid, default=uuid7, unique=True)  # travels to the landing page
     link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
     at: Mapped[Instant] = mapped_column(default=clock.now)
     method: Mapped[str] = mapped_column(sa.String(8))
@@ -40,9 +38,7 @@ class ClickVerdict(Base):
     __tablename__ = "click_verdicts"
     __table_args__ = (sa.Index("ix_click_verdicts_link_verdict", "link_id", "verdict"),)
 
-    click_id: Mapped[int] = mapped_column(
-        BigId, sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False
-    )
+    click_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False)
     link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"))
     verdict: Mapped[Text40]
     rule: Mapped[Text80]

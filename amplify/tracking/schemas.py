@@ -1,6 +1,7 @@
 """What a shop tells us, checked: orders, amounts in minor units of an ISO 4217 currency, times with their zone."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated
 
 from babel.numbers import list_currencies
@@ -22,6 +23,12 @@ def _visible(text: str) -> str:
     return text
 
 
+def _utc(at: datetime) -> datetime:
+    """One instant is one body, in whichever zone it is told."""
+    return at.astimezone(UTC)
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
 Currency = Annotated[str, AfterValidator(_currency)]
 # Minor units (cents): no order of anybody reaches a trillion of them, and sums stay far inside 64 bits.
@@ -36,7 +43,7 @@ class ConversionIn(BaseModel):
     order_id: Id
     amount_minor: AmountMinor = Field(description="In minor units of the currency: 1999 is EUR 19.99.")
     currency: Currency
-    occurred_at: AwareDatetime
+    occurred_at: Time
     click_id: uuid.UUID | None = Field(
         default=None, description="What the landing page got as amplify_click; none if the order has no such click."
     )
@@ -51,7 +58,7 @@ class RefundIn(BaseModel):
     order_id: Id
     amount_minor: AmountMinor
     currency: Currency
-    occurred_at: AwareDatetime
+    occurred_at: Time
 
 
 class ConversionOut(BaseModel):

@@ -29,7 +29,7 @@ LOST = Counter("amplify_clicks_lost", "Clicks that were answered without having 
 @blueprint.get("/s/<code>")
 @public(writes=True, limited=False)
 def follow(code: str) -> Response:
-    """A tracked link: people go on to its target, machines get its preview; the click is on disk before either leaves."""
+    """A tracked link: people go on to its target, machines get its card; the click is on disk before either leaves."""
     now = clock.now()
     with reading():  # a link must be found also when nothing can be written
         target = services.find_target(db.session, code)
@@ -54,7 +54,7 @@ def _hit(target: Target | None) -> Hit:
 
 
 def _record(target: Target, hit: Hit, now: datetime) -> str | None:
-    """The stored click's token. None if it could not be stored: the person goes on all the same, and nothing claims a click."""
+    """The stored click's token. None if it could not be stored: the person goes on, and nothing claims a click."""
     address, secret = request.remote_addr or "", amplify().settings.secret
     try:
         click = services.record_click(db.session, target.link_id, hit, address=address, secret=secret, at=now)
@@ -74,7 +74,7 @@ def _way_on(address: str) -> Response:
 
 
 def _preview(target: Target, address: str) -> Response:
-    """The card's page in the link's own language: the reader is a machine, and what it keeps is shown to the link's readers."""
+    """The card's page in the link's own language: the machine that reads it shows it to the link's readers."""
     preview = preview_of(db.session, target.link_id)
     g.brand = preview.brand
     with force_locale(preview.locale):

@@ -30,8 +30,12 @@ def prefix(address: str) -> str:
 
 def visitor_key(session: Session, *, secret: str, address: str, user_agent: str, at: datetime) -> str:
     """32 hexadecimal digits (128 bits) that are the same for the same network, agent and UTC day."""
-    key = f"{secret}|{salt_of(session, at)}".encode()
-    return hmac.new(key, f"{prefix(address)}|{user_agent}".encode(), hashlib.sha256).hexdigest()[:32]
+    return key_of(secret, salt_of(session, at), prefix(address), user_agent)
+
+
+def key_of(secret: str, salt: str, network: str, user_agent: str) -> str:
+    """The same from its parts, for whoever keeps the day's salt at hand."""
+    return hmac.new(f"{secret}|{salt}".encode(), f"{network}|{user_agent}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def salt_of(session: Session, at: datetime) -> str:

@@ -5,13 +5,12 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
+from amplify.core.web import Amplify
 from amplify.sharing.models import Share
 from amplify.sharing.tokens import ME_COOKIE, ME_PURPOSE, me_token
-from amplify.core.web import Amplify
 from amplify.tracking import services
 from amplify.tracking.models import Click
 from amplify.tracking.redirect import Hit, decide, read_hit, with_click
@@ -73,14 +72,16 @@ def test_a_machine_gets_a_card_of_the_campaign(world: World, client: Client) -> 
     assert 'property="og:image:width" content="1200"' in page
     assert 'name="twitter:card" content="summary_large_image"' in page
     (stored,) = clicks(world.session)
-    assert f'http-equiv="refresh" content="0;url=https://shop.example/landing?from=friend&amp;amplify_click={stored.token}' in page
+    way = f"https://shop.example/landing?from=friend&amp;amplify_click={stored.token}"
+    assert f'http-equiv="refresh" content="0;url={way}' in page
     with client.get("/static/img/share-card.png") as image:
         assert image.data[16:24] == (1200).to_bytes(4, "big") + (630).to_bytes(4, "big")
 
 
 def test_the_card_speaks_the_links_language_and_the_customers_own_words(world: World, client: Client) -> None:
     link = world.link(world.advocate(), locale="es")
-    world.session.add(Share(brand_id=world.brand.id, link_id=link.id, text='El mejor <hotel> de "todos"', opened_at=clock.now()))
+    words = 'El mejor <hotel> de "todos"'
+    world.session.add(Share(brand_id=world.brand.id, link_id=link.id, text=words, opened_at=clock.now()))
     world.campaign.is_rewarded = True
     page = client.get(f"/s/{link.code}", headers={**MACHINE, "Accept-Language": "en"}).text
     assert '<html lang="es"' in page
@@ -93,7 +94,8 @@ def test_head_and_prefetch_are_stored_as_what_they_are(world: World, client: Cli
     assert client.head(f"/s/{link.code}", headers=PERSON).status_code == 302
     assert client.head(f"/s/{link.code}", headers=MACHINE).data == b""
     client.get(f"/s/{link.code}", headers={**PERSON, "Sec-Purpose": "prefetch;prerender"})
-    assert [(c.method, c.purpose) for c in clicks(world.session)] == [("HEAD", ""), ("HEAD", ""), ("GET", "prefetch;prerender")]
+    assert [c.method for c in clicks(world.session)] == ["HEAD", "HEAD", "GET"]
+    assert clicks(world.session)[-1].purpose == "prefetch;prerender"
 
 
 def test_an_advocates_own_click_is_known_by_their_cookie_only(world: World, client: Client) -> None:

@@ -127,7 +127,13 @@ def test_a_visitor_key_says_nothing_about_the_address_beyond_its_day(world: Worl
     assert key("203.0.113.7") == key("203.0.113.250")
     assert key("::ffff:203.0.113.7") == key("203.0.113.7")
     assert key("2001:db8:1:2::3") == key("2001:db8:1:ffff::9")
-    different = [key("203.0.113.7"), key("203.0.114.7"), key("2001:db8:1::"), key("2001:db8:2::"), key("203.0.113.7", IPHONE)]
+    different = [
+        key("203.0.113.7"),
+        key("203.0.114.7"),
+        key("2001:db8:1::"),
+        key("2001:db8:2::"),
+        key("203.0.113.7", IPHONE),
+    ]
     different += [key("203.0.113.7", days=1), key("not an address")]
     assert len(set(different)) == len(different)
     assert all(len(one) == 32 for one in different)

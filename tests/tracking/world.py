@@ -18,7 +18,8 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SECRET = "test-secret"
 TARGET = "https://shop.example/landing?from=friend#offer"
 CHROME = (
-    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36"
+    "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile "
+    "Safari/537.36"
 )
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 "
@@ -48,7 +49,9 @@ class World:
         self.session.flush()
         return advocate
 
-    def link(self, advocate: Advocate, channel: str = "x", campaign: Campaign | None = None, **fields: object) -> ShareLink:
+    def link(
+        self, advocate: Advocate, channel: str = "x", campaign: Campaign | None = None, **fields: object
+    ) -> ShareLink:
         """A tracked link of an advocate."""
         link = ShareLink(
             brand_id=self.brand.id,
@@ -88,7 +91,11 @@ class World:
 def make_campaign(brand: Brand, name: str, state: str = "live") -> Campaign:
     """An unsaved campaign that leads to TARGET."""
     texts = {
-        "en": {"headline": "A stay to remember", "share_text": "I slept like a stone.", "disclosure": "I may get a gift. #ad"},
+        "en": {
+            "headline": "A stay to remember",
+            "share_text": "I slept like a stone.",
+            "disclosure": "I may get a gift.",
+        },
         "es": {"headline": "Una estancia inolvidable", "share_text": "Dormí de maravilla.", "disclosure": "Publicidad"},
     }
     return Campaign(brand_id=brand.id, name=name, state=state, landing_url=TARGET, texts=texts)
@@ -107,14 +114,27 @@ def make_world(session: Session, slug: str = "acme") -> World:
 
 def hit(agent: str = CHROME, *, method: str = "GET", purpose: str = "", is_own: bool = False) -> Hit:
     """The facts of a request."""
-    return Hit(method=method, user_agent=agent, purpose=purpose, referrer_host="", language="en", gpc=False, is_own=is_own)
+    return Hit(
+        method=method, user_agent=agent, purpose=purpose, referrer_host="", language="en", gpc=False, is_own=is_own
+    )
 
 
 def click(
-    world: World, link: ShareLink, *, visitor: int = 1, at: datetime = NOON, later: timedelta = timedelta(), **facts: object
+    world: World,
+    link: ShareLink,
+    *,
+    visitor: int = 1,
+    at: datetime = NOON,
+    later: timedelta = timedelta(),
+    **facts: object,
 ) -> Click:
     """A stored click of the visitor-th network."""
     address = f"198.{18 + visitor // 250}.{visitor % 250}.7"
     return record_click(
-        world.session, link.id, hit(**facts), address=address, secret=SECRET, at=at + later  # type: ignore[arg-type]
+        world.session,
+        link.id,
+        hit(**facts),
+        address=address,
+        secret=SECRET,
+        at=at + later,  # type: ignore[arg-type]
     )

@@ -1,0 +1,133 @@
+"""Why a score is what it is: every entry with its worth now, adding up to it, and what did not count, by rule."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.leaderboards.boards import WHOLE_BRAND
+from amplify.leaderboards.decay import in_hundredths, worth_now
+from amplify.leaderboards.folding import BoardName, boards_of
+from amplify.leaderboards.models import PointsEntry
+from amplify.sharing.models import Advocate, ShareLink
+from amplify.tracking.conversions import ATTRIBUTED
+from amplify.tracking.models import Click, ClickVerdict, Conversion
+
+
+@dataclass(frozen=True)
+class Line:
+    """One ledger entry. `points` as given then; `worth_hundredths` what it adds to the score now, in 1/100 point."""
+
+    cause: str
+    channel: str
+    occurred_at: datetime
+    milli_points: int
+    worth_hundredths: int
+    is_reward_eligible: bool
+    # The ledger entry was taken back later, by the entry of this cause.
+    taken_back_by: str | None
+
+
+@dataclass(frozen=True)
+class NotCounted:
+    """So many clicks (or orders) did not count, by one verdict (or attribution) and its rule."""
+
+    what: str
+    verdict: str
+    rule: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Why:
+    """The whole explanation. The `worth_hundredths` of `counted` add up to `score_hundredths` exactly."""
+
+    half_life_days: float
+    counted: Sequence[Line]
+    recognised: Sequence[Line]
+    not_counted: Sequence[NotCounted]
+    raw_clicks: int
+
+    @property
+    def score_hundredths(self) -> int:
+        """The score now, in 1/100 point."""
+        return sum(line.worth_hundredths for line in self.counted)
+
+
+def why(session: Session, advocate: Advocate, now: datetime, board: BoardName = WHOLE_BRAND) -> Why:
+    """Why an advocate has the score they have on a board, newest entry first.
+
+    `counted` is what the score is made of; `recognised` are acts of sharing, which the brand sees and which never count
+    toward rewards (product.md rule 2).
+    """
+    brand = session.get_one(Brand, advocate.brand_id)
+    entries = _entries(session, advocate, board)
+    counted = [pair for pair in entries if pair[0].is_reward_eligible]
+    recognised = [pair for pair in entries if not pair[0].is_reward_eligible]
+    reversals = {entry.reverses_id: entry.cause for entry, _ in entries if entry.reverses_id is not None}
+    return Why(
+        half_life_days=brand.half_life_days,
+        counted=_lines(counted, reversals, now, brand.half_life_days),
+        recognised=_lines(recognised, reversals, now, brand.half_life_days),
+        not_counted=[*_clicks_not_counted(session, advocate.id), *_orders_not_counted(session, advocate.id)],
+        raw_clicks=_raw_clicks(session, advocate.id),
+    )
+
+
+def _entries(session: Session, advocate: Advocate, board: BoardName) -> list[tuple[PointsEntry, str]]:
+    mine = (
+        sa.select(PointsEntry, ShareLink.channel)
+        .outerjoin(ShareLink, ShareLink.id == PointsEntry.link_id)
+        .where(PointsEntry.brand_id == advocate.brand_id, PointsEntry.advocate_id == advocate.id)
+        .order_by(PointsEntry.occurred_at.desc(), PointsEntry.id.desc())
+    )
+    return [(entry, channel or "") for entry, channel in session.execute(mine) if board in boards_of(entry)]
+
+
+def _lines(
+    entries: Sequence[tuple[PointsEntry, str]], reversals: dict[int, str], now: datetime, half_life: float
+) -> list[Line]:
+    worths = in_hundredths([worth_now(entry.milli_points, entry.occurred_at, now, half_life) for entry, _ in entries])
+    return [
+        Line(
+            cause=entry.cause,
+            channel=channel,
+            occurred_at=entry.occurred_at,
+            milli_points=entry.milli_points,
+            worth_hundredths=worth,
+            is_reward_eligible=entry.is_reward_eligible,
+            taken_back_by=reversals.get(entry.id),
+        )
+        for (entry, channel), worth in zip(entries, worths, strict=True)
+    ]
+
+
+def _clicks_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
+    counted = (
+        sa.select(ClickVerdict.verdict, ClickVerdict.rule, sa.func.count())
+        .join(ShareLink, ShareLink.id == ClickVerdict.link_id)
+        .where(ShareLink.advocate_id == advocate_id, ClickVerdict.verdict != "human")
+        .group_by(ClickVerdict.verdict, ClickVerdict.rule)
+        .order_by(sa.func.count().desc(), ClickVerdict.rule)
+    )
+    return [NotCounted("click", verdict, rule, n) for verdict, rule, n in session.execute(counted)]
+
+
+def _orders_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
+    counted = (
+        sa.select(Conversion.attribution, sa.func.count())
+        .join(Click, Click.id == Conversion.click_id)
+        .join(ShareLink, ShareLink.id == Click.link_id)
+        .where(ShareLink.advocate_id == advocate_id, Conversion.attribution != ATTRIBUTED)
+        .group_by(Conversion.attribution)
+        .order_by(Conversion.attribution)
+    )
+    return [NotCounted("order", rule, rule, n) for rule, n in session.execute(counted)]
+
+
+def _raw_clicks(session: Session, advocate_id: int) -> int:
+    mine = sa.select(sa.func.count(Click.id)).join(ShareLink, ShareLink.id == Click.link_id)
+    return int(session.scalar(mine.where(ShareLink.advocate_id == advocate_id)) or 0)
