@@ -55,7 +55,7 @@ def _stored(session: Session, brand: Brand, source: str, ids: Sequence[str]) -> 
         Response.external_id.in_(ids),
         Response.revision == 1,
     )
-    return dict(session.execute(mine).tuples())
+    return {one.external_id: one.body_hash for one in session.execute(mine)}
 
 
 def store(session: Session, brand: Brand, taken: Sequence[Taken], *, ask: bool) -> int:
@@ -100,7 +100,7 @@ def known_places(session: Session, brand_id: int, model: Any, names: Iterable[st
     if not keys:
         return {}
     mine = sa.select(model.key, model.id).where(model.brand_id == brand_id, model.key.in_(set(keys.values())))
-    ids: dict[str, int] = dict(session.execute(mine).tuples())
+    ids = {one.key: one.id for one in session.execute(mine)}
     return {name: ids[key] for name, key in keys.items() if key in ids}
 
 

@@ -53,6 +53,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def header_of(path: Path, chosen: Mapping) -> list[str]:
+    """The file's columns. Raises Malformed."""
+    return rows.header_of(path, chosen.csv)
+
+
 def count_rows(path: Path, chosen: Mapping) -> int:
     """How many rows the file has below its header."""
     return sum(1 for _ in rows.records(path, chosen.csv))
@@ -147,6 +152,13 @@ def begin_check(session: Session, run: ImportRun, chosen: Mapping) -> None:
         raise _too_late()
     run.mapping, run.state, run.reason, run.report = chosen.model_dump(mode="json"), "checking", "", {}
     session.execute(sa.delete(ImportProblem).where(ImportProblem.run_id == run.id))
+
+
+def begin_unchecked(session: Session, run: ImportRun, chosen: Mapping, actor: str) -> None:
+    """Start the real run without a stored dry run, as the command line does."""
+    begin_check(session, run, chosen)
+    run.state = "checked"
+    begin(session, run, actor)
 
 
 def keep_report(session: Session, run: ImportRun, report: Report) -> None:

@@ -83,7 +83,7 @@ class Dialect(_Part):
 
 
 class Dates(_Part):
-    """How instants are written: formats, tried in order; a time without a zone is wall time in `timezone`."""
+    """How instants are written: formats, tried in order; a time without a zone is wall time of `timezone`."""
 
     formats: list[Annotated[str, AfterValidator(_date_format)]] = Field(default=[ISO], min_length=1, max_length=10)
     timezone: Zone = "UTC"
@@ -97,7 +97,7 @@ class Values(_Part):
 
 
 class FieldRule(_Part):
-    """One field: the column it comes from and rules for its cells, applied in this order: strip, empty, default, map."""
+    """One field: its column, and rules for its cells, applied in this order: strip, empty, default, map."""
 
     column: str = Field(min_length=1, max_length=200)
     empty: list[str] = Field(default=[], max_length=100)
