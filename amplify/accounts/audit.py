@@ -16,7 +16,10 @@ def record(
     subject_id: object,
     detail: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Write one entry in the caller's transaction. `actor`: "user:7", "key:<prefix>", "signed:<key>", "system"; `action` past tense."""
+    """Write one entry in the caller's transaction; `action` in the past tense, e.g. "campaign.scheduled".
+
+    `actor` is "user:7", "key:<prefix>", "signed:<key>" or "system".
+    """
     entry = AuditEntry(
         brand_id=brand_id,
         actor=actor[:200],

@@ -1,12 +1,13 @@
-"""Before every request: who calls, may they, is the form ours. A route that states no access is refused for everybody."""
+"""Before every request: who calls, may they, is the form ours. A route that states nothing is refused."""
 
 from typing import Any
 
-from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from amplify.accounts import api_keys, limits, sessions
+from amplify.accounts import api_keys, limits
+from amplify.core import nav
 from amplify.core.boundary import check_form, read_body
 from amplify.core.db import db, reading
 from amplify.core.errors import Forbidden, Unauthorized, Unsupported
@@ -44,19 +45,12 @@ def _identify(access: Access) -> ResponseReturnValue | None:
         api_keys.require_scope(key, access.names[0])
     elif access.kind == "staff":
         with reading():
-            signed_in = _is_signed_in()
+            signed_in = bool(current_user.is_authenticated)
             db.session.commit()
         if not signed_in:
             return _ask_to_sign_in()
         _enter_as_staff(access)
     return None
-
-
-def _is_signed_in() -> bool:
-    return bool(
-        current_user.is_authenticated
-        and sessions.is_alive(db.session, current_user, str(session.get("sign_in", "")))
-    )
 
 
 def _enter_as_staff(access: Access) -> None:
@@ -102,9 +96,10 @@ def keep_private(response: Response) -> Response:
 
 
 def page_context() -> dict[str, Any]:
-    """What every template may use: the brand, and whether its data are made up."""
-    brand = g.get("brand")
-    return {"brand": brand, "demo": bool(brand and brand.is_demo)}
+    """What every template may use: the brand, whether its data are made up, and staff's menu."""
+    brand, actor = g.get("brand"), str(g.get("actor", ""))
+    entries = nav.menu(current_user.role_names) if actor.startswith("user:") else []
+    return {"brand": brand, "demo": bool(brand and brand.is_demo), "nav": entries}
 
 
 def install(app: Flask) -> None:

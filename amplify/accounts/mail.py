@@ -4,37 +4,43 @@ from typing import Any
 
 from flask import url_for
 from flask_security import MailUtil
+from flask_security.recoverable import generate_reset_password_token
 
 from amplify.accounts.models import User
 from amplify.core.db import db
 from amplify.core.web import amplify
+from amplify.delivery.services import queue_message
 
 
-class StaffMail(MailUtil):  # type: ignore[misc]
+class StaffMail(MailUtil):
     """Queues a message instead of talking to a server inside the request."""
 
     def send_mail(
         self, template: str, subject: str, recipient: Any, sender: Any, body: Any, html: Any, **context: Any
     ) -> None:
-        """`template` is Flask-Security's name, e.g. "security/email/reset_instructions"; ours has the last part as its name."""
-        from amplify.delivery.services import queue_message
-
-        user: User = context["user"]
-        queue_message(
-            db.session,
-            user.brand,
-            template=f"staff_{template.rsplit('/', 1)[-1]}",
-            address=user.email,
-            locale=user.locale,
-            context={"name": user.name, **_link(context)},
-            is_marketing=False,
-        )
+        """`template` "security/email/reset_instructions" is our "staff_reset_instructions"."""
+        token = context.get("reset_token")
+        _queue(context["user"], f"staff_{template.rsplit('/', 1)[-1]}", _reset_link(token) if token else "")
         db.session.commit()
 
 
-def _link(context: dict[str, Any]) -> dict[str, str]:
-    """The reset link on the configured address: a request's Host header has no say in mail."""
-    token = context.get("reset_token")
-    if not token:
-        return {}
-    return {"link": amplify().settings.base_url + url_for("security.reset_password", token=token)}
+def send_invitation(user: User) -> None:
+    """The mail that lets a new member of staff choose a password. Leaves after the caller's commit."""
+    _queue(user, "staff_invitation", _reset_link(str(generate_reset_password_token(user))))  # type: ignore[no-untyped-call]
+
+
+def _queue(user: User, template: str, link: str) -> None:
+    queue_message(
+        db.session,
+        user.brand,
+        template=template,
+        address=user.email,
+        locale=user.locale,
+        context={"name": user.name, "link": link},
+        is_marketing=False,
+    )
+
+
+def _reset_link(token: str) -> str:
+    """The link on the configured address: a request's Host header has no say in mail."""
+    return amplify().settings.base_url + url_for("security.reset_password", token=token)

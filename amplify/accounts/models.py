@@ -58,7 +58,7 @@ class User(Base, UserMixin):
 
 
 class StaffSession(Base):
-    """One sign-in of one person in one browser. The cookie carries its secret; ending the row ends the cookie's worth."""
+    """One sign-in of one person in one browser. The cookie carries its secret; the row's end is the cookie's."""
 
     __tablename__ = "staff_sessions"
 
@@ -90,7 +90,7 @@ class ApiKey(Base):
 
 
 class SigningKey(Base):
-    """A Standard Webhooks secret of one sender; sealed, since verifying needs it back. Rotation keeps the previous one."""
+    """A Standard Webhooks secret of one sender; sealed, since verifying needs it back. Rotation keeps the last one."""
 
     __tablename__ = "signing_keys"
     __table_args__ = (sa.UniqueConstraint("brand_id", "key"),)

@@ -46,7 +46,7 @@ def create_signing_key(
 
 
 def rotate_signing_key(session: Session, row: SigningKey, *, secret_key: str, actor: str) -> str:
-    """A new secret; the one before stays good until the next rotation, so that the sender can change in its own time."""
+    """A new secret; the one before stays good until the next rotation, so the sender changes in its own time."""
     secret = _new_secret()
     row.sealed_previous = row.sealed_secret
     row.sealed_secret = seal(secret, owner=_owner(row.brand_id, row.key), secret_key=secret_key)

@@ -1,8 +1,9 @@
-"""Sign-in by Flask-Security, forms with tokens, limits, and the guard: what the accounts floor installs into the application."""
+"""What the accounts floor installs into the application: sign-in by Flask-Security, form tokens, limits, the guard."""
 
 from datetime import timedelta
 from typing import Any
 
+from babel.support import Translations
 from flask import Flask, Response, session
 from flask_limiter import Limiter
 from flask_login import user_logged_out
@@ -15,8 +16,9 @@ from amplify.accounts.models import Role, User
 from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.i18n import gettext as _
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.problems import Problem, answer
-from amplify.core.security import Access
+from amplify.core.security import ROLES, Access
 from amplify.core.settings import Settings
 
 PASSWORD_LENGTH = 12
@@ -33,11 +35,17 @@ CONFIG: dict[str, Any] = {
     "SECURITY_POST_LOGOUT_VIEW": "/login",
     "SECURITY_POST_CHANGE_VIEW": "/console",
     "SECURITY_POST_RESET_VIEW": "/login",
+    "SECURITY_FRESHNESS": timedelta(seconds=-1),
+    "SECURITY_MSG_GENERIC_AUTHN_FAILED": (_l("The address or the password is not right."), "error"),
+    "SECURITY_MSG_PASSWORD_RESET_REQUEST": (
+        _l("If this address has an account, a mail with a link is on its way."),
+        "info",
+    ),
     "SECURITY_LOGOUT_CSRF": True,
     "SECURITY_LOGOUT_METHODS": ["POST"],
     # The same answer whether an address is known or not.
     "SECURITY_RETURN_GENERIC_RESPONSES": True,
-    "SECURITY_RESET_PASSWORD_WITHIN": timedelta(hours=1),
+    "SECURITY_RESET_PASSWORD_WITHIN": timedelta(days=1),  # an invitation too
     "SECURITY_PASSWORD_LENGTH_MIN": PASSWORD_LENGTH,
     "SECURITY_PASSWORD_HASH": "argon2",
     "SECURITY_PASSWORD_SCHEMES": ["argon2"],
@@ -55,6 +63,9 @@ CONFIG: dict[str, Any] = {
     "WTF_CSRF_SSL_STRICT": False,  # the token is enough; some browsers send no referrer
     "PERMANENT_SESSION_LIFETIME": sessions.LENGTH,
 }
+
+# Flask-Security's pages are for everybody, but for these.
+STATED = {"security.change_password": Access("staff", ROLES)}
 
 
 def install(app: Flask) -> None:
@@ -85,11 +96,32 @@ def _install_security(app: Flask) -> None:
     security.login_manager.request_loader(lambda _request: None)
     security.principal.identity_loaders.clear()
     security.want_json(lambda _request: False)
+    _check_sign_in(security)
+    _speak_spanish(security)
     for endpoint, view in app.view_functions.items():
         if endpoint.startswith("security."):
-            view.access = Access("public")  # type: ignore[attr-defined]
+            vars(view)["access"] = STATED.get(endpoint, Access("public"))
     user_authenticated.connect(_begin_sign_in, app)
     user_logged_out.connect(_end_sign_in, app)
+
+
+def _check_sign_in(security: Security) -> None:
+    """A cookie whose sign-in has ended belongs to nobody, on every page."""
+    by_cookie = security.login_manager._user_callback
+
+    def load(user_id: str) -> User | None:
+        user: User | None = by_cookie(user_id)
+        alive = user is not None and sessions.is_alive(db.session, user, str(session.get("sign_in", "")))
+        return user if alive else None
+
+    security.login_manager.user_loader(load)
+
+
+def _speak_spanish(security: Security) -> None:
+    """Flask-Security ships its Spanish as es_ES, which Babel does not find for plain "es"."""
+    domain = security.i18n_domain
+    catalogue = Translations.load(domain.translation_directories[0], ["es_ES"], domain.domain[0])
+    domain.cache["es", domain.domain[0]] = catalogue
 
 
 def _begin_sign_in(_app: Flask, user: User, **_extra: Any) -> None:

@@ -45,7 +45,7 @@ def create_brand(
     currency: str = "USD",
     target_hosts: list[str] | None = None,
 ) -> Brand:
-    """A new tenant. Raises Invalid (slug, name, default_locale, timezone, currency) or Conflict when the slug is taken."""
+    """A new tenant. Raises Invalid (slug, name, default_locale, timezone, currency), Conflict (slug)."""
     if slug != slugify(slug) or not slug.isascii() or not slug:
         raise Invalid("slug", "slug", _l("Use small letters, digits and dashes."))
     if not name.strip() or len(name) > 200:
@@ -80,12 +80,12 @@ def check_timezone(field: str, name: str) -> str:
 def ensure_business_line(
     session: Session, brand_id: int, key: str, name: str | None = None
 ) -> BusinessLine:
-    """The line of this key, made if need be; safe when two make it at once. Raises Invalid on a key without letters."""
+    """The line of this key, made if need be; safe when two make it at once. Raises Invalid("key", ...)."""
     return _ensure(session, BusinessLine, brand_id, key, name)
 
 
 def ensure_location(session: Session, brand_id: int, key: str, name: str | None = None) -> Location:
-    """The place of this key, made if need be; safe when two make it at once. Raises Invalid on a key without letters."""
+    """The place of this key, made if need be; safe when two make it at once. Raises Invalid("key", ...)."""
     return _ensure(session, Location, brand_id, key, name)
 
 

@@ -1,4 +1,4 @@
-"""Where the outside comes in: JSON, queries and forms are read here once, bounded and clean, or refused with field and rule.
+"""Where the outside comes in: JSON, queries and forms are read here, bounded and clean, or refused by field and rule.
 
 Flask alone answers 500 to deep arrays, lone surrogates and integers beyond 64 bits, and takes NaN and NUL.
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import sqlalchemy as sa
 from flask_sqlalchemy_lite import SQLAlchemy
@@ -62,13 +62,13 @@ class Base(DeclarativeBase):
     """Every table of ours. Constraint names are fixed: SQLite's batch migrations cannot drop what has no name."""
 
     metadata = sa.MetaData(naming_convention=NAMES)
-    type_annotation_map = {
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
         int: sa.BigInteger,
         dict[str, Any]: Json,
         list[Any]: Json,
         list[str]: Json,
         str: sa.Text,
-    }  # noqa: RUF012
+    }
 
 
 db = SQLAlchemy(
@@ -146,12 +146,15 @@ def insert_ignore(session: Session, table: Any, rows: list[dict[str, Any]]) -> i
     return len(session.execute(statement.returning(key), rows).all())
 
 
+def fence_sql(name: str) -> str:
+    """What a writer of an append-only table says first on PostgreSQL. `name` is ours, never a user's."""
+    return f"SELECT pg_advisory_xact_lock_shared(hashtext('amplify.{name}'))"
+
+
 def enter_fence(session: Session, name: str) -> None:
     """A writer of an append-only table announces itself until its commit. See `horizon`."""
     if not is_sqlite(session):
-        session.execute(
-            sa.text("SELECT pg_advisory_xact_lock_shared(hashtext(:name))"), {"name": f"amplify.{name}"}
-        )
+        session.execute(sa.text(fence_sql(name)))
 
 
 def horizon(session: Session, name: str, key: Any) -> int:

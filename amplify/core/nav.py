@@ -11,7 +11,7 @@ from amplify.core.security import ROLES
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu. `order` sorts it: 10 home, 20 surveys, 30 campaigns, 40 links, 50 leaderboard, 80 and up settings."""
+    """One line of the menu. `order`: 10 home, 20 surveys, 30 campaigns, 40 links, 50 leaderboard, 80 settings."""
 
     endpoint: str
     label: Any

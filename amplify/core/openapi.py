@@ -50,7 +50,7 @@ def install(app: APIFlask) -> None:
         AUTO_SERVERS=False,
         SECURITY_SCHEMES={"apiKey": {"type": "http", "scheme": "bearer", "description": "<prefix>.<secret>"}},
     )
-    app.spec_processor(lambda spec: _complete(app, spec))
+    app.spec_processor(lambda spec: _complete(app, spec) if isinstance(spec, dict) else spec)
     public()(app.view_functions["openapi.spec"])
 
 

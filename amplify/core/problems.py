@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, render_template, request
+from flask.typing import ResponseReturnValue
 from markupsafe import escape
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
@@ -130,12 +131,10 @@ def _of_ours(error: AmplifyError) -> Response:
     return answer(problem)
 
 
-def _of_http(error: HTTPException) -> Response:
-    if error.response is not None and not isinstance(error.response, Response):
-        return Response.force_type(error.response, request.environ)
+def _of_http(error: HTTPException) -> ResponseReturnValue:
     status = error.code or 500
-    if status < 400:  # a redirect that werkzeug raises
-        return Response.force_type(error.get_response(request.environ), request.environ)
+    if error.response is not None or status < 400:  # made by whoever raised it, such as a redirect
+        return error.get_response(request.environ)
     phrase = HTTPStatus(status).phrase.lower().replace(" ", "-")
     problem = Problem(status, phrase, _detail(status, error))
     problem.headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "WWW-Authenticate")}
@@ -146,7 +145,7 @@ def _of_http(error: HTTPException) -> Response:
 
 def _detail(status: int, error: HTTPException) -> str:
     if status == 404:
-        return _("The address may be mistyped, or what it led to is gone.")
+        return str(_("The address may be mistyped, or what it led to is gone."))
     return str(error.description or "")
 
 

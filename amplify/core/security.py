@@ -37,12 +37,12 @@ def _mark(access: Access) -> Callable[[View], View]:
 
 
 def public(*, writes: bool = False, csrf: bool = True, limited: bool = True) -> Callable[[View], View]:
-    """Anybody, without an account. `csrf=False` only for a one-click POST that must work without a cookie (RFC 8058)."""
+    """Anybody, without an account. `csrf=False` only for a one-click POST that works without a cookie (RFC 8058)."""
     return _mark(Access("public", writes=writes, csrf=csrf, limited=limited))
 
 
 def signed() -> Callable[[View], View]:
-    """A machine that signs its body; the view verifies the signature itself. No CSRF token, no limit: nothing is lost."""
+    """A machine that signs its body; the view verifies the signature. No form token, and no limit: nothing is lost."""
     return _mark(Access("signed", writes=True, csrf=False, limited=False))
 
 

@@ -1,4 +1,4 @@
-"""Every setting, typed and checked: `AMPLIFY_*` environment over `AMPLIFY_*_FILE` secrets over a TOML file over defaults.
+"""Every setting, typed and checked: `AMPLIFY_*` environment over `AMPLIFY_*_FILE` secrets over a TOML file.
 
 An unknown key, a bad value or a missing production secret refuses to start and says which and why.
 The same names stand, commented, in config/defaults.toml; a test keeps the two and docs/settings.md together.
@@ -17,7 +17,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-DEVELOPMENT_SECRET = "development-only-not-a-secret"
+DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105
 
 
 class SettingsRefused(Exception):
@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     ask_link_days: int = Field(30, ge=1, le=365)
     attribution_days: int = Field(90, ge=1, le=365)
     worker_poll_seconds: float = Field(0.5, gt=0, le=60)
+    worker_threads: int = Field(4, ge=1, le=64)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_token: str = ""
 
@@ -93,7 +94,7 @@ class Settings(BaseSettings):
 
     @property
     def secret(self) -> str:
-        """The key that signs and seals; outside production a fixed one stands in, so that a restart keeps links alive."""
+        """The key that signs and seals; outside production a fixed one stands in, so a restart keeps links alive."""
         return self.secret_key or DEVELOPMENT_SECRET
 
     @property

@@ -1,0 +1,72 @@
+"""The settings form and the brand's columns: one to the other and back."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from amplify.accounts import audit
+from amplify.accounts.forms import SettingsForm, refuse
+from amplify.brands.models import Brand
+from amplify.brands.policy import change_policy
+from amplify.core.errors import Invalid
+from amplify.core.i18n import LANGUAGES
+
+THEME = ("accent", "wordmark", "logo_url")
+WEIGHTS = ("human_click", "share_confirmed", "conversion")
+NUMBERS = ("promoter_min", "detractor_max", "half_life_days")
+PLAIN = (
+    "name",
+    "default_locale",
+    "timezone",
+    "postal_address",
+    "privacy_url",
+    "ask_every_days",
+    "declined_rest_days",
+    "quiet_from_hour",
+    "quiet_until_hour",
+)
+MILLI = 1000
+
+
+def as_form(brand: Brand) -> dict[str, Any]:
+    """What the form shows before it is changed."""
+    return {
+        **{name: getattr(brand, name) for name in (*PLAIN, *NUMBERS)},
+        **{name: brand.theme.get(name, "") for name in THEME},
+        **{name: int(brand.weights.get(name, 0)) // MILLI for name in WEIGHTS},
+        "target_hosts": "\n".join(brand.target_hosts),
+        **{f"suggestions_{code}": "\n".join(brand.suggestions.get(code, [])) for code in LANGUAGES},
+    }
+
+
+def from_form(form: SettingsForm) -> dict[str, Any]:
+    """The brand's columns as the form wants them."""
+    data = form.data
+    return {
+        **{name: data[name] for name in PLAIN},
+        **{name: float(data[name]) for name in NUMBERS},
+        "theme": {name: data[name] or "" for name in THEME},
+        "weights": {name: data[name] * MILLI for name in WEIGHTS},
+        "target_hosts": (data["target_hosts"] or "").split(),
+        "suggestions": {code: (data[f"suggestions_{code}"] or "").splitlines() for code in LANGUAGES},
+    }
+
+
+def save(session: Session, brand: Brand, form: SettingsForm, actor: str) -> bool:
+    """Store the form; False when a rule refuses it, then the field says why."""
+    try:
+        changed = change_policy(session, brand, from_form(form))
+    except Invalid as refused:
+        refused.field = _field_of(refused.field or "")
+        refuse(form, refused)
+        return False
+    if changed:
+        detail = {name: {"before": before, "after": after} for name, (before, after) in changed.items()}
+        audit.record(session, brand.id, actor, "brand.policy-changed", "brand", brand.slug, detail)
+    return True
+
+
+def _field_of(path: str) -> str:
+    """ "theme.accent" is the form's `accent`, "suggestions.en" its `suggestions_en`."""
+    head, _dot, tail = path.partition(".")
+    return f"{head}_{tail}" if head == "suggestions" else tail or head

@@ -1,0 +1,161 @@
+"""The console's own forms. Their texts are checked for form here and for sense by the services."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    DecimalField,
+    IntegerField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from amplify.accounts.api_keys import SCOPES
+from amplify.core import clock
+from amplify.core.errors import AmplifyError
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.core.ui import LANGUAGE_NAMES
+
+ROLE_NAMES = {
+    "admin": _l("Admin: everything, also people and keys"),
+    "marketer": _l("Marketer: surveys, campaigns and rewards"),
+    "brand": _l("Brand: looks at everything, changes nothing"),
+}
+LANGUAGE_CHOICES = [SelectChoice(code, name) for code, name in LANGUAGE_NAMES.items()]
+
+
+def _required(length: int = 200) -> list[Any]:
+    return [InputRequired(_l("Please fill this in.")), Length(max=length)]
+
+
+class ApiKeyForm(FlaskForm):  # type: ignore[misc]
+    """A new API key."""
+
+    name = StringField(_l("Name"), _required(), description=_l("What will use it, for example the shop's backend."))
+    scopes = SelectMultipleField(
+        _l("It may"),
+        choices=[SelectChoice(scope, scope) for scope in SCOPES],
+        option_widget=CheckboxInput(),
+        widget=ListWidget(prefix_label=False),
+    )
+    days = IntegerField(
+        _l("Ends after days"),
+        [Optional(), NumberRange(1, 3650, _l("Between 1 and 3650 days."))],
+        description=_l("Empty: until it is revoked."),
+    )
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of api_keys.create_api_key."""
+        ends = clock.now() + timedelta(days=self.days.data) if self.days.data else None
+        return {"name": self.name.data, "scopes": self.scopes.data, "expires_at": ends}
+
+
+class SigningKeyForm(FlaskForm):  # type: ignore[misc]
+    """A new signing key."""
+
+    label_text = StringField(_l("Name"), _required())
+    key = StringField(
+        _l("Short name in the address"), _required(80), description=_l("Small letters, digits and dashes.")
+    )
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of signing.create_signing_key."""
+        return {"name": self.label_text.data, "key": self.key.data}
+
+
+class InviteForm(FlaskForm):  # type: ignore[misc]
+    """A new member of staff."""
+
+    person = StringField(_l("Name"), [Length(max=200)])
+    email = StringField(_l("E-mail address"), _required(320), render_kw={"type": "email", "autocomplete": "off"})
+    role = RadioField(_l("Role"), choices=[SelectChoice(role, label) for role, label in ROLE_NAMES.items()], default="marketer")
+    locale = SelectField(_l("Language"), choices=LANGUAGE_CHOICES, default="en")
+
+    def values(self) -> dict[str, Any]:
+        """The arguments of services.create_user."""
+        data = self.data
+        return {"name": data["person"] or "", "email": data["email"], "role": data["role"], "locale": data["locale"]}
+
+
+def refuse(form: FlaskForm, refused: AmplifyError) -> None:
+    """Show a service's refusal at the field it names, or above the form."""
+    if refused.field in form:
+        form[refused.field].errors = [*form[refused.field].errors, refused.message]
+    else:
+        form.form_errors = [*form.form_errors, refused.message]
+
+
+def _number(label: Any, low: float, high: float, kind: Any = IntegerField, hint: Any = "") -> Any:
+    message = _l("The value lies between %(low)s and %(high)s.", low=low, high=high)
+    required = InputRequired(_l("Please fill this in."))
+    return kind(label, [required, NumberRange(low, high, message)], description=hint)
+
+
+def _lines(label: Any) -> Any:
+    return TextAreaField(label, [Length(max=4000)], description=_l("One per line."))
+
+
+class SettingsForm(FlaskForm):  # type: ignore[misc]
+    """The brand's rules and look, as amplify.brands.policy takes them."""
+
+    name = StringField(_l("Name"), _required())
+    default_locale = SelectField(_l("Language"), choices=LANGUAGE_CHOICES)
+    timezone = StringField(_l("Time zone"), _required(64), description=_l("For example Europe/Madrid."))
+    accent = StringField(_l("Accent colour"), [Length(max=7)], description=_l("Written as #0b6bcb."))
+    wordmark = StringField(_l("Name as shown on pages"), [Length(max=40)])
+    logo_url = StringField(_l("Address of the logo"), [Length(max=500)], description=_l("Begins with https://."))
+    target_hosts = TextAreaField(
+        _l("Hosts that links may lead to"),
+        [Length(max=12_000)],
+        description=_l("One per line, such as shop.example.com. Links to anywhere else are refused."),
+    )
+    postal_address = TextAreaField(
+        _l("Postal address"), [Length(max=500)], description=_l("The law asks for it at the foot of every mail.")
+    )
+    privacy_url = StringField(_l("Address of your privacy policy"), [Length(max=500)])
+    promoter_min = _number(_l("Promoters answer at least"), 0, 10, DecimalField)
+    detractor_max = _number(_l("Detractors answer at most"), 0, 10, DecimalField)
+    half_life_days = _number(
+        _l("Half-life in days"), 0.5, 3650, DecimalField, _l("After so many days, points weigh half as much.")
+    )
+    human_click = _number(_l("Points for a visit by a person"), 0, 1_000_000)
+    share_confirmed = _number(
+        _l("Points for a confirmed share"), 0, 1_000_000, hint=_l("Recognition only: it never counts towards a reward.")
+    )
+    conversion = _number(_l("Points for a purchase"), 0, 1_000_000)
+    ask_every_days = _number(_l("Days between two asks"), 1, 3650)
+    declined_rest_days = _number(_l("Days of rest after a no"), 1, 3650)
+    quiet_from_hour = _number(_l("Quiet from hour"), 0, 23, hint=_l("In the customer's own time zone."))
+    quiet_until_hour = _number(_l("Quiet until hour"), 0, 23)
+    suggestions_en = _lines(_l("Suggested texts in English"))
+    suggestions_es = _lines(_l("Suggested texts in Spanish"))
+
+
+SECTIONS = (
+    (_l("Brand"), "", ("name", "default_locale", "timezone", "postal_address", "privacy_url")),
+    (_l("Look"), "", ("accent", "wordmark", "logo_url")),
+    (_l("Links"), "", ("target_hosts",)),
+    (
+        _l("Answers"),
+        _l("On the scale from 0 to 10. Answers already stored keep their category."),
+        ("promoter_min", "detractor_max"),
+    ),
+    (
+        _l("Points"),
+        _l("A change counts the whole ranking anew from the ledger."),
+        ("human_click", "conversion", "share_confirmed", "half_life_days"),
+    ),
+    (
+        _l("Contact"),
+        _l("Nobody is written to more often, or at night."),
+        ("ask_every_days", "declined_rest_days", "quiet_from_hour", "quiet_until_hour"),
+    ),
+    (_l("Words to begin with"), _l("For people who left no comment."), ("suggestions_en", "suggestions_es")),
+)
