@@ -94,12 +94,11 @@ def suppressed_among(session: Session, brand_id: int, customers: Sequence[Custom
 def allocate(judged: Sequence[Candidate], *, cap: int | None, affordable: int | None, codes: int) -> list[Candidate]:
     """Give out in rank order what there is: the first beyond cap, budget or codes gets that rule. None: no limit."""
     limits = [("cap", cap), ("over-budget", affordable), ("no-code", codes)]
-    given, result = 0, []
+    place, result = 0, []
     for one in judged:
         if one.rule is None:
-            rule = next((name for name, most in limits if most is not None and given >= most), None)
-            one = replace(one, rule=rule)
-            given += rule is None
+            one = replace(one, rule=next((name for name, most in limits if most is not None and place >= most), None))
+            place += 1
         result.append(one)
     return result
 

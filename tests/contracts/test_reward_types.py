@@ -1,0 +1,81 @@
+"""What every reward type must keep; a new file in rewards/types is tested without being named here."""
+
+import pytest
+from sqlalchemy.orm import Session
+
+from amplify.campaigns import services as campaigns
+from amplify.core.errors import Invalid
+from amplify.rewards import services
+from amplify.rewards.models import Reward
+from amplify.rewards.types import registry, type_of
+from amplify.rewards.uploading import upload_codes
+from tests.campaigns.making import make_campaign
+from tests.rewards.making import BEFORE, REWARD_TEXTS, make_advocates, make_brand, pushes_of, reward_in
+
+TYPES = sorted(registry())
+
+
+@pytest.fixture(params=TYPES)
+def reward(request: pytest.FixtureRequest, session: Session) -> Reward:
+    """A reward of the type with its default settings, and 20 codes if it takes uploads."""
+    brand = make_brand(session)
+    make_advocates(session, brand, 10)
+    campaign = make_campaign(session, brand, texts=REWARD_TEXTS)
+    made = services.attach(session, campaign, reward_in(type=request.param, settings={}), "user:1")
+    if type_of(made.type).takes_upload:
+        upload_codes(session, made, [f"UP-{i}" for i in range(20)])
+    return made
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_type_says_what_it_is(name: str) -> None:
+    kind = type_of(name)
+    assert kind.name == name == name.lower()
+    assert str(kind.label)
+    assert str(kind.hint)
+    assert kind.icon
+
+
+def test_a_type_gives_each_code_once(session: Session, reward: Reward) -> None:
+    kind = type_of(reward.type)
+    before = kind.available(session, reward)
+    codes = kind.reserve(session, reward, 7)
+    assert len(codes) == len(set(codes)) == 7
+    assert all(0 < len(code) <= 100 and code == code.strip() and code.isprintable() for code in codes)
+    assert kind.available(session, reward) in (before, before - 7)  # taken when reserved, or when settled
+
+
+def test_a_start_gives_everybody_a_code_of_their_own_and_settles_it_once(session: Session, reward: Reward) -> None:
+    campaigns.start_now(session, reward.campaign, BEFORE, "user:1")
+    codes = [push.code for push in pushes_of(session, reward.campaign) if push.code]
+    assert len(codes) == len(set(codes)) == 10
+    kind = type_of(reward.type)
+    assert not set(codes) & set(kind.reserve(session, reward, 5))
+    if kind.takes_upload:
+        assert kind.settle(session, reward, codes) == 0
+
+
+def test_a_type_never_gives_more_than_it_has(session: Session, reward: Reward) -> None:
+    kind = type_of(reward.type)
+    available = kind.available(session, reward)
+    assert len(kind.reserve(session, reward, min(available, 1000) + 5)) <= available
+    assert kind.reserve(session, reward, 0) == []
+
+
+def test_a_sample_is_no_code(session: Session, reward: Reward) -> None:
+    kind = type_of(reward.type)
+    assert kind.sample(reward)
+    assert kind.sample(reward) not in kind.reserve(session, reward, 20)
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_type_refuses_settings_it_does_not_know(name: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        type_of(name).read_settings({"no_such": 1})
+    assert refused.value.field == "settings.no_such"
+
+
+def test_a_type_nobody_provides_is_refused() -> None:
+    with pytest.raises(Invalid) as refused:
+        type_of("moon_rock")
+    assert refused.value.rule == "type-known"
