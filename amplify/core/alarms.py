@@ -56,7 +56,7 @@ class Clock:
             self._scheduler.shutdown(wait=True)
         try:
             with self._transaction() as session:
-                leases.release(session, LEASE, self._holder)
+                leases.release(session, self._holder, LEASE)
         except Exception as error:
             log.warning("clock not handed over", error=type(error).__name__)
 

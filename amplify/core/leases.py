@@ -27,7 +27,7 @@ class Lease(Base):
 
 
 def database_now(session: Session) -> datetime:
-    """The database's own clock, so that workers on machines with different clocks agree; SQLite lives on one machine."""
+    """The database's own clock: workers on machines with different clocks agree. SQLite lives on one machine."""
     if is_sqlite(session):
         return clock.now()
     now: datetime = session.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
@@ -66,20 +66,17 @@ def _locked(session: Session, name: str) -> Lease | None:
     ).one_or_none()
 
 
-def release(session: Session, name: str, holder: str) -> None:
-    """Let the next one in at once. The fence keeps counting."""
-    session.execute(
-        sa.update(Lease)
-        .where(Lease.name == name, Lease.holder == holder)
-        .values(until=database_now(session) - timedelta(seconds=1)),
-        execution_options={"synchronize_session": False},
-    )
+def release(session: Session, holder: str, name: str | None = None) -> None:
+    """Let the next one in at once, on this name or on all that the holder has. The fences keep counting."""
+    past = database_now(session) - timedelta(seconds=1)
+    held = sa.update(Lease).where(Lease.holder == holder, *([Lease.name == name] if name else []))
+    session.execute(held.values(until=past), execution_options={"synchronize_session": False})
 
 
 def workers(session: Session) -> dict[str, datetime]:
     """Executor -> until when it counts as alive, of every worker that was not yet buried."""
     rows = session.execute(sa.select(Lease.holder, Lease.until).where(Lease.name.startswith(WORKER)))
-    return {holder: until for holder, until in rows}
+    return dict(rows.tuples().all())
 
 
 def bury(session: Session, executor_id: str) -> bool:

@@ -29,6 +29,7 @@ from amplify.core.jobs.queue import (
     forget_done,
     parked,
     retry,
+    table_names,
     tables_are_current,
     unfinished_of,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "retry",
     "run_engine",
     "stop_engine",
+    "table_names",
     "tables_are_current",
     "unfinished_of",
 ]

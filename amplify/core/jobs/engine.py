@@ -1,6 +1,7 @@
 """The durable engine itself, for worker processes: runs what is due, many at once, and notes what became of it."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,10 +16,26 @@ from amplify.core.jobs.registry import CRASHES, Job, Permanent, find, names
 POLL_SECONDS = 0.25
 # What we do not use is asked about seldom: cron schedules, and messages between jobs.
 SELDOM_SECONDS = 3600.0
+QUIET_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
 _running: list[Engine] = []
+
+
+class _Seldom(logging.Filter):
+    """Lets a kind of line through once in ten seconds: while the database is away, the engine says so all the time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind, now = record.getMessage()[:40], time.monotonic()
+        if now - self._said.get(kind, -QUIET_SECONDS) < QUIET_SECONDS:
+            return False
+        self._said[kind] = now
+        return True
 
 
 class JobParked(Exception):
@@ -79,7 +96,7 @@ def _config(engine: Engine, executor_id: str, threads: int) -> Any:
         "conductor_key": None,
         "auto_upgrade": False,
         "log_level": "WARNING",
-        "notification_listener_polling_interval_sec": 5.0,
+        "notification_listener_polling_interval_sec": 1.0,
         "scheduler_polling_interval_sec": SELDOM_SECONDS,
     }
 
@@ -89,6 +106,7 @@ def _quieten() -> None:
     engine_log = logging.getLogger("dbos")
     engine_log.handlers.clear()
     engine_log.addHandler(logging.NullHandler())
+    engine_log.filters[:] = [_Seldom()]
     engine_log.propagate = True
     engine_log.setLevel(logging.WARNING)
 

@@ -335,3 +335,8 @@ def _owner(engine: Engine) -> Any:
         executor_id=None,
         use_listen_notify=False,
     )
+
+
+def table_names() -> set[str]:
+    """The engine's own tables, which on SQLite stand among ours."""
+    return {table.name for table in _tables().metadata_obj.tables.values()} | {"dbos_migrations"}
