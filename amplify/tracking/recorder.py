@@ -9,16 +9,21 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Engine
+from sqlalchemy.pool import PoolProxiedConnection
 
-from amplify.core.db import enter_fence
+from amplify.core.db import fence_sql
 from amplify.tracking.models import Click
 
-Row = dict[str, Any]
+TABLE = sa.inspect(Click).local_table
+COLUMNS = [column for column in TABLE.columns if not column.primary_key]
+# The values of COLUMNS in their order, as the model has them.
+Row = tuple[Any, ...]
 Write = Callable[[Sequence[Row]], None]
 
 # An fsync of a millisecond stalls every connection of the loop for as long: from there on a thread is cheaper.
@@ -30,16 +35,50 @@ FRESHNESS = 0.1
 log = structlog.get_logger(__name__)
 
 
-def writer(engine: Engine) -> Write:
-    """Stores rows of clicks in one transaction of their own."""
-    insert = sa.insert(Click.__table__)  # type: ignore[arg-type]
+class Writer:
+    """Stores clicks on a connection of its own, one transaction a call, through the driver.
 
-    def write(rows: Sequence[Row]) -> None:
-        with engine.begin() as connection:
-            enter_fence(connection, "clicks")
-            connection.execute(insert, rows)
+    An insert of 64 rows through SQLAlchemy costs more than its fsync. So SQLAlchemy gives the names and the
+    conversions of the columns, once, and stays out of the way.
+    """
 
-    return write
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: PoolProxiedConnection | None = None
+        dialect = engine.dialect
+        mark = "?" if dialect.name == "sqlite" else "%s"
+        names, marks = ", ".join(c.name for c in COLUMNS), ", ".join(mark for _ in COLUMNS)
+        self._insert = f"INSERT INTO {Click.__tablename__} ({names}) VALUES ({marks})"  # noqa: S608  our own names only
+        self._begin = "BEGIN IMMEDIATE" if dialect.name == "sqlite" else fence_sql("clicks")
+        converters = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in COLUMNS]
+        self._convert = [(place, convert) for place, convert in enumerate(converters) if convert]
+
+    def __call__(self, rows: Sequence[Row]) -> None:
+        """Store all of these rows or none. Raises the driver's error."""
+        ready = [self._ready(row) for row in rows]
+        try:
+            if self._connection is None:
+                self._connection = self._engine.raw_connection()
+            cursor = self._connection.cursor()
+            cursor.execute(self._begin)
+            cursor.executemany(self._insert, ready)
+            self._connection.commit()
+        except Exception:
+            self.close()  # in whatever state it is: the next group gets another
+            raise
+
+    def _ready(self, row: Row) -> list[Any]:
+        values = list(row)
+        for place, convert in self._convert:
+            values[place] = convert(values[place])
+        return values
+
+    def close(self) -> None:
+        """Give the connection up."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.invalidate()
+            self._connection = None
 
 
 class Recorder:
@@ -78,8 +117,8 @@ class Recorder:
         began = time.perf_counter()
         try:
             self._write(rows)
-        except sa.exc.SQLAlchemyError as error:
-            log.error("clicks lost", clicks=len(rows), error=type(error).__name__)
+        except Exception as error:  # whatever it is: people are led on, and the loss is said
+            log.exception("clicks lost", clicks=len(rows), error=type(error).__name__)
             return False, time.perf_counter() - began
         return True, time.perf_counter() - began
 

@@ -97,11 +97,15 @@ def with_click(url: str, token: str | None) -> str:
 
 def _plain(text: str, length: int) -> str:
     """Printable text that both databases take: no control character, no lone surrogate, bounded."""
+    if text.isprintable():  # nearly every header is: no need to look at each character
+        return text.strip()[:length]
     readable = "".join(c for c in text[: 2 * length] if c >= " " and c != "\x7f" and not "\ud800" <= c <= "\udfff")
     return readable.strip()[:length]
 
 
 def _host(referrer: str) -> str:
+    if not referrer:
+        return ""
     try:
         return _plain(urlsplit(referrer).hostname or "", 255)
     except ValueError:
