@@ -85,8 +85,8 @@ def around(session: Session, board: Board, advocate_id: int, span: int, now: dat
         return []
     worse = sa.and_(sa.not_(_is_better_than(mine)), Standing.advocate_id != advocate_id)
     reverse = (Standing.score_log.asc(), Standing.reached_at.desc(), Standing.advocate_id.desc())
-    above = list(_fetch(session, board, now, where=_is_better_than(mine), order=reverse, limit=span))
-    below = list(_fetch(session, board, now, where=worse, order=ranking_order(), limit=span))
+    above = _fetch(session, board, now, where=_is_better_than(mine), order=reverse, limit=span)
+    below = _fetch(session, board, now, where=worse, order=ranking_order(), limit=span)
     me = [replace(row, is_me=True) for row in _fetch(session, board, now, where=Standing.advocate_id == advocate_id)]
     first = rank - len(above)
     ranked = [replace(row, rank=first + index) for index, row in enumerate([*reversed(above), *me, *below])]
@@ -109,8 +109,10 @@ def _is_better_than(mine: Standing) -> sa.ColumnElement[bool]:
 
 def _rows(session: Session, board: Board, now: datetime, *, batch: int) -> Iterator[Row]:
     """The whole board, read as far as it is asked for."""
-    for rank, row in enumerate(_fetch(session, board, now, order=ranking_order(), batch=batch), 1):
-        yield replace(row, rank=rank)
+    seen = 0
+    while page := _fetch(session, board, now, order=ranking_order(), limit=batch, offset=seen):
+        yield from (replace(row, rank=rank) for rank, row in enumerate(page, seen + 1))
+        seen += len(page)
 
 
 def _fetch(
@@ -121,8 +123,8 @@ def _fetch(
     where: sa.ColumnElement[bool] | None = None,
     order: Sequence[Any] = (),
     limit: int | None = None,
-    batch: int = 100,
-) -> Iterator[Row]:
+    offset: int = 0,
+) -> list[Row]:
     half_life = session.get_one(Brand, board.brand_id).half_life_days
     query = (
         sa.select(Standing, Advocate, Customer.erased_at)
@@ -131,9 +133,11 @@ def _fetch(
         .where(*is_ranked(board.id), *(() if where is None else (where,)))
         .order_by(*order)
         .limit(limit)
+        .offset(offset)
     )
-    for standing, advocate, erased_at in session.execute(query, execution_options={"yield_per": batch}):
-        yield _row(standing, advocate, erased_at, now, half_life)
+    return [
+        _row(standing, advocate, erased_at, now, half_life) for standing, advocate, erased_at in session.execute(query)
+    ]
 
 
 def _row(standing: Standing, advocate: Advocate, erased_at: datetime | None, now: datetime, half_life: float) -> Row:

@@ -1,0 +1,28 @@
+"""Advocates with a given number of human clicks, on the boards."""
+
+from datetime import timedelta
+
+from amplify.leaderboards.services import project
+from amplify.sharing.models import Advocate
+from amplify.tracking.services import track
+from tests.tracking.world import World, click
+
+
+def advocates_with(world: World, *clicks: int, **link: object) -> list[Advocate]:
+    """One advocate per number, each with so many human clicks, an hour apart and older from the first to the last."""
+    made = []
+    for n in clicks:
+        advocate = world.advocate()
+        if n:
+            mine = world.link(advocate, **link)  # type: ignore[arg-type]
+        for visitor in range(n):
+            click(world, mine, visitor=visitor, later=-timedelta(hours=len(made) + 1))
+        made.append(advocate)
+    catch_up(world)
+    return made
+
+
+def catch_up(world: World) -> None:
+    """The worker's rounds until there is nothing left to do."""
+    while track(world.session, 500) + project(world.session, 500):
+        pass
