@@ -18,7 +18,7 @@ from amplify.surveys.models import Response
 # Networks forbid the same text across accounts (X Developer Policy), so a suggestion comes in many variants.
 OPENERS = ("", _l("Just saying:"), _l("A tip from me:"), _l("Happy customer here."), _l("Worth telling:"))
 CLOSERS = ("", _l("Have a look."), _l("See for yourself."), _l("Glad I found them."), _l("Would choose them again."))
-LONGEST = 2_000
+LONGEST = 5_000  # as long as a comment may be
 # How many variants are tried before the field is left empty for the person's own words.
 TRIES = 60
 
@@ -28,7 +28,7 @@ def first_draft(
 ) -> str:
     """The comment as it was written; else a suggestion in a variant that no other account has used; else nothing."""
     if response is not None and response.comment.strip():
-        return clean(response.comment)[:LONGEST]
+        return clean(response.comment)
     variants = _variants(suggestions(brand, campaign, locale), advocate.id)[:TRIES]
     used = _used(session, brand.id, advocate.id, [words_hash(variant) for variant in variants])
     return next((variant for variant in variants if words_hash(variant) not in used), "")

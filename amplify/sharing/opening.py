@@ -34,6 +34,8 @@ def open_channel(
     if not visit.campaign.takes_shares:
         raise Conflict(_l("Nothing new can be shared with this campaign."), field="campaign", rule="not-live")
     words = clean(words) if channel.may_prefill else ""
+    if len(words) > drafts.LONGEST:
+        raise Invalid("text", "max-length", _l("This is too long: %(n)s characters at most.", n=drafts.LONGEST))
     response = visit.response
     if drafts.is_somebody_elses(session, brand.id, visit.advocate, words, response):
         text = _l("Somebody else already shared exactly these words. Change a few, so that they are yours.")

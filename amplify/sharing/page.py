@@ -40,6 +40,7 @@ class SharePage:
     disclosure: str
     card: Card
     room: int
+    left: int
     direct: dict[str, str] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     has_shared: bool = False
@@ -60,10 +61,6 @@ class SharePage:
     def questions(self) -> Iterator[Channel]:
         """Channels that may be told something more."""
         return (channel for channel in registry().values() if channel.question)
-
-    @property
-    def initials(self) -> str:
-        return "".join(word[0] for word in self.advocate.public_name.split()[:2] if word[0].isalpha())
 
 
 def disclosure_of(campaign: Campaign, brand: Brand, locale: str) -> str:
@@ -97,7 +94,8 @@ def build(
         words=words,
         disclosure=disclosure,
         card=card_of(campaign, brand, locale),
-        room=_room(disclosure, base_url),
+        room=_room("", disclosure, base_url),
+        left=_room(words, disclosure, base_url),
         figures=outcomes(session, advocate),
         has_shared=_has_shared(session, advocate),
     )
@@ -115,11 +113,12 @@ def _direct(session: Session, visit: Visit, brand: Brand, locale: str, base_url:
     return {link.channel: f"{base_url}/s/{link.code}" for link in links}
 
 
-def _room(disclosure: str, base_url: str) -> int:
-    """How many characters of one's own fit everywhere, whatever the channel."""
-    empty = Draft(words=".", url=f"{base_url}/s/{'x' * 9}", disclosure=disclosure)
-    rooms = (channel.room(empty) for channel in registry().values() if channel.may_prefill)
-    return min((room + 1 for room in rooms if room is not None), default=drafts.LONGEST)
+def _room(words: str, disclosure: str, base_url: str) -> int:
+    """How many characters more fit on every channel; negative when some network would not take the words."""
+    # One character stands for the words that are to come: what joins them to the rest is counted too.
+    draft = Draft(words=words or ".", url=f"{base_url}/s/{'x' * 9}", disclosure=disclosure)
+    rooms = (channel.room(draft) for channel in registry().values() if channel.may_prefill)
+    return min((room for room in rooms if room is not None), default=drafts.LONGEST) + (0 if words else 1)
 
 
 def _has_shared(session: Session, advocate: Advocate) -> bool:

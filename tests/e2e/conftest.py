@@ -10,14 +10,19 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from tools import browser as chromium_of_the_system
 
 AXE = Path(__file__).parents[1] / "fixtures" / "vendor" / "axe.min.js"
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none"]
+# Nothing but this machine has an address: a test that follows a link to a network ends there.
+NOWHERE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--font-render-hinting=none", NOWHERE]
 # Everything WCAG 2.2 AA asks for, and axe's own best practices.
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One Chromium for all browser tests; each test takes its own context from it."""
+    """One Chromium for all browser tests; each test takes its own context from it.
+
+    Not for the whole session: Playwright keeps an event loop running in this thread while it lives, and a test
+    of another folder could then not leave an application context here."""
     path = chromium_of_the_system.provide()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
