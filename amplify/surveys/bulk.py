@@ -35,12 +35,11 @@ def sort_out(session: Session, brand: Brand, source: str, taken: Sequence[Taken]
     stored = _stored(session, brand, source, [one.answer.external_id for one in taken])
     found = Sorted()
     for one in taken:
-        body = one.answer.body_hash()
         before = stored.get(one.answer.external_id)
         if before is None:
-            stored[one.answer.external_id] = body
+            stored[one.answer.external_id] = one.body_hash
             found.new.append(one)
-        elif before == body:
+        elif before == one.body_hash:
             found.known += 1
         else:
             words = "An answer with this id is stored with other content."
@@ -69,12 +68,12 @@ def store(session: Session, brand: Brand, taken: Sequence[Taken], *, ask: bool) 
     places = ensure_places(session, brand.id, Location, (a.location for a in answers))
     rows = [
         {
-            **columns(brand, answer),
-            "customer_id": people.get(_person(answer)),
-            "business_line_id": lines.get(answer.business_line or ""),
-            "location_id": places.get(answer.location or ""),
+            **columns(brand, one.answer, one.body_hash),
+            "customer_id": people.get(_person(one.answer)),
+            "business_line_id": lines.get(one.answer.business_line or ""),
+            "location_id": places.get(one.answer.location or ""),
         }
-        for answer in answers
+        for one in taken
     ]
     new = insert_ignore(session, Response, rows)
     if ask:

@@ -48,10 +48,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class Taken:
-    """A row that became an answer."""
+    """A row that became an answer, with the digest of what it says."""
 
     line: int
     answer: ResponseIn
+    body_hash: str
 
 
 @dataclass
@@ -171,7 +172,7 @@ class Mapper:
         chunk.n += 1
         found = self._answer(record, identity, nth)
         if isinstance(found, ResponseIn):
-            chunk.taken.append(Taken(record.line, found))
+            chunk.taken.append(Taken(record.line, found, found.body_hash()))
         else:
             chunk.rejected += 1
             chunk.problems.extend(found)

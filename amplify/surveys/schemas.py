@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -43,6 +44,7 @@ def _one_line(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)  # a file names the same few lines and places in every row
 def _nameable(text: str) -> str:
     if not slugify(text):
         raise PydanticCustomError("letter_or_digit", "The name needs at least one letter or digit.")

@@ -120,7 +120,7 @@ def _new_row(
     line = ensure_business_line(session, brand.id, answer.business_line) if answer.business_line else None
     place = ensure_location(session, brand.id, answer.location) if answer.location else None
     return Response(
-        **columns(brand, answer),
+        **columns(brand, answer, answer.body_hash()),
         survey_id=survey.id if survey else None,
         customer=person,
         business_line=line,
@@ -145,7 +145,7 @@ def _person(session: Session, brand: Brand, answer: ResponseIn) -> Customer | No
     )
 
 
-def columns(brand: Brand, answer: ResponseIn) -> dict[str, object]:
+def columns(brand: Brand, answer: ResponseIn, body_hash: str) -> dict[str, object]:
     """The answer's own columns of a row, with score and category by the brand's thresholds of this moment."""
     score = normalised(answer.scale, answer.given)
     now = clock.now()
@@ -154,7 +154,7 @@ def columns(brand: Brand, answer: ResponseIn) -> dict[str, object]:
         "source": answer.source,
         "external_id": answer.external_id,
         "revision": answer.revision,
-        "body_hash": answer.body_hash(),
+        "body_hash": body_hash,
         "employee_key": answer.employee_key,
         "touchpoint": answer.touchpoint,
         "scale": answer.scale,
