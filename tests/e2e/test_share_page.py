@@ -1,4 +1,4 @@
-"""The share page in a real browser: readable and operable, under the strict policy, and really leading to the composers."""
+"""The share page in a real browser: operable, under the strict policy, and really leading to the composers."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -104,7 +104,9 @@ def test_the_page_is_readable_and_operable_on_a_phone(
     assert small == []  # WCAG 2.5.8: targets of 24 px at least
 
 
-def test_two_taps_lead_to_the_composer_with_the_own_words(make: Any, new_page: Any, csp_violations: Any, site: Any) -> None:
+def test_two_taps_lead_to_the_composer_with_the_own_words(
+    make: Any, new_page: Any, csp_violations: Any, site: Any
+) -> None:
     page = new_page(390)
     refused, seen = csp_violations(page), going_to(page)
     page.goto(make())
@@ -118,7 +120,9 @@ def test_two_taps_lead_to_the_composer_with_the_own_words(make: Any, new_page: A
     expect(page.locator("#words")).to_be_visible()  # the share page stays
 
 
-def test_a_channel_of_the_device_is_not_stopped_by_the_policy(make: Any, new_page: Any, csp_violations: Any, site: Any) -> None:
+def test_a_channel_of_the_device_is_not_stopped_by_the_policy(
+    make: Any, new_page: Any, csp_violations: Any, site: Any
+) -> None:
     page = new_page(390)
     refused = csp_violations(page)
     page.goto(make())
