@@ -12,7 +12,7 @@ from amplify.core.errors import Forbidden, Invalid, NotFound, Unauthorized
 from amplify.core.i18n import lazy_gettext as _l
 
 # What a key may be allowed: resource:verb. One list, so that a page can offer it and a typo is refused.
-SCOPES = ("responses:read", "responses:write", "leaderboards:read", "campaigns:read")
+SCOPES = ("responses:read", "responses:write", "leaderboards:read", "campaigns:read", "rewards:write")
 
 
 def create_api_key(

@@ -17,7 +17,7 @@ limiter = Limiter(get_remote_address, storage_uri="memory://", strategy="moving-
 
 def check(access: Access) -> None:
     """Count this request; raises TooMany beyond the settings' limit. Never counts what could lose a click."""
-    if not access.limited or not current_app.config["RATELIMIT_ENABLED"]:
+    if not access.limited or not current_app.config["COUNT_REQUESTS"]:
         return
     name, per_minute, caller = _which(access)
     if not per_minute:

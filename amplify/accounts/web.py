@@ -75,7 +75,7 @@ def install(app: Flask) -> None:
     app.config["SECURITY_PASSWORD_SALT"] = settings.secret
     app.config["SECURITY_DATETIME_FACTORY"] = clock.now
     app.config["SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS"] = QUICK_HASH if settings.env == "test" else {}
-    app.config["RATELIMIT_ENABLED"] = settings.env != "test"
+    app.config["COUNT_REQUESTS"] = settings.env != "test"
     CSRFProtect(app)
     _install_limiter(app, limits.limiter)
     _install_security(app)

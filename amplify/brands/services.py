@@ -3,7 +3,6 @@
 import re
 import unicodedata
 from typing import TypeVar
-from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from babel.numbers import list_currencies
@@ -22,7 +21,7 @@ MAX_KEY = 80
 
 def slugify(text: str) -> str:
     """ "São Paulo (GRU)" as "sao-paulo-gru"; letters of any script stay. At most 80 characters, maybe none."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     letters = "".join(char for char in plain if not unicodedata.combining(char))
     return re.sub(r"[\W_]+", "-", letters).strip("-")[:MAX_KEY].rstrip("-")
 
@@ -72,7 +71,7 @@ def create_brand(
 
 def check_timezone(field: str, name: str) -> str:
     """An IANA zone name, or Invalid."""
-    if name not in available_timezones():
+    if name not in clock.zone_names():
         raise Invalid(field, "timezone", _l("This is not a time zone, such as Europe/Madrid."))
     return name
 

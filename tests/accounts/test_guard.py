@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from amplify.core.security import Access
 from tests.client import Client
-from tests.world import PASSWORD, a_brand, a_key, a_user
+from tests.world import a_brand, a_key, a_user
 
 
 @pytest.fixture
@@ -109,13 +109,3 @@ class TestTheGuard:
         assert client.get("/probe/staff").headers["Cache-Control"] == "private, no-store"
 
 
-class TestSignIn:
-    def test_a_password_opens_the_console_and_a_wrong_one_does_not(self, session: Session, client: Client) -> None:
-        a_user(session, a_brand(session), email="ana@acme.example")
-        wrong = client.post_form("/login", {"email": "ana@acme.example", "password": "wrong"})
-        assert wrong.status_code == 200
-        assert client.get("/console").status_code == 302
-        right = client.post_form("/login", {"email": "Ana@acme.example", "password": PASSWORD})
-        assert right.status_code == 302
-        assert right.location == "/console"
-        assert client.get("/console").status_code == 200
