@@ -9,6 +9,7 @@ from babel.numbers import list_currencies
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand, BusinessLine, Location
+from amplify.core import clock
 from amplify.core.db import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.i18n import LANGUAGES

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
+from amplify.core import clock
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 
@@ -29,12 +30,12 @@ class Reading:
 @lru_cache(maxsize=1)
 def zone_names() -> tuple[str, ...]:
     """The zones a marketer may choose, sorted; only the ones named after places, and UTC."""
-    return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
+    return ("UTC", *sorted(name for name in clock.zone_names() if "/" in name and not name.startswith("Etc/")))
 
 
 def zone_of(name: str, field: str = "timezone") -> ZoneInfo:
     """The zone. Raises Invalid naming `field`."""
-    if name not in available_timezones():
+    if name not in clock.zone_names():
         raise Invalid(field, "timezone", _l("This time zone is not known."))
     return ZoneInfo(name)
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import available_timezones
 
 _told: ContextVar[datetime | None] = ContextVar("amplify_told_time", default=None)
 
@@ -21,3 +23,9 @@ def at(instant: datetime) -> Iterator[None]:
         yield
     finally:
         _told.reset(token)
+
+
+@cache
+def zone_names() -> frozenset[str]:
+    """Every IANA time zone this machine knows. Asking zoneinfo each time walks hundreds of folders."""
+    return frozenset(available_timezones())

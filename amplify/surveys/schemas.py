@@ -5,7 +5,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -52,7 +51,7 @@ def _nameable(text: str) -> str:
 
 
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in clock.zone_names():
         raise PydanticCustomError("timezone", "This is no IANA time zone, such as Europe/Madrid.")
     return name
 
