@@ -2,4 +2,5 @@
 
 from amplify.cli import main
 
-main()
+if __name__ == "__main__":  # granian starts processes that import us again
+    main()

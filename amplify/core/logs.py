@@ -19,7 +19,7 @@ MAIL_ADDRESS = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 URL_PASSWORD = re.compile(r"(://[^:/@\s]{1,64}):[^@\s]{1,200}@")
 LONGEST = 20_000
 # They say at INFO what they do all day.
-CHATTERS = ("alembic", "apscheduler", "sqlalchemy", "urllib3", "css_inline")
+CHATTERS = ("alembic", "apscheduler", "dbos", "sqlalchemy", "urllib3", "css_inline")
 
 
 def scrub(value: Any) -> Any:

@@ -6,18 +6,21 @@ The same names stand, commented, in config/defaults.toml; a test keeps the two a
 
 import os
 import tomllib
+from collections.abc import Mapping
+from email.utils import parseaddr
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105
+DEVELOPMENT_SECRET = "development-only-not-a-secret"  # noqa: S105 (says itself that it is none)
+PREFIX = "AMPLIFY_"
+# Read elsewhere: the settings file, the tests' browser, and the exits that fault tests ask for.
+NOT_SETTINGS = ("AMPLIFY_CONFIG", "AMPLIFY_CHROMIUM", "AMPLIFY_FAILPOINT")
+# Never shown whole.
+SECRETS = ("secret_key", "smtp_password", "metrics_token")
 
 
 class SettingsRefused(Exception):
@@ -62,11 +65,20 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_token: str = ""
 
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """In the environment a list is written with commas."""
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
     @field_validator("base_url")
     @classmethod
     def _base_url(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("must begin with http:// or https://")
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("must be http:// or https:// and a host name")
+        if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
+            raise ValueError("must be a scheme, a host and perhaps a port, without a path")
         return value.rstrip("/")
 
     @field_validator("database_url")
@@ -74,18 +86,37 @@ class Settings(BaseSettings):
     def _database(cls, value: str) -> str:
         if value and not value.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
             raise ValueError("must be sqlite:///path or postgresql://user:password@host/name")
+        if value.removeprefix("sqlite:///") in ("", ":memory:") and value:
+            raise ValueError("must name a file: several processes work on it")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_from(cls, value: str) -> str:
+        _name, address = parseaddr(value)
+        if "@" not in address or any(ord(char) < 32 for char in value):
+            raise ValueError("must be an address, or a name and <address>")
         return value
 
     @model_validator(mode="after")
     def _safe_in_production(self) -> "Settings":
-        if self.env == "production":
-            if len(self.secret_key) < 32:
-                raise ValueError(
-                    "secret_key: production needs at least 32 characters; see `amplify config secret`"
-                )
-            if not self.base_url.startswith("https://"):
-                raise ValueError("base_url: production needs https://")
+        if self.env == "production" and (missing := self._missing_in_production()):
+            raise ValueError("; ".join(missing))
         return self
+
+    def _missing_in_production(self) -> list[str]:
+        rules = {
+            "secret_key: production needs at least 32 characters, as `amplify config secret` makes them": (
+                len(self.secret_key) >= 32
+            ),
+            "base_url: production needs https://": self.base_url.startswith("https://"),
+            "mail: production sends by smtp": self.mail == "smtp",
+            "mail_from: production needs an address of yours": "@amplify.example" not in self.mail_from,
+            "smtp_tls: a password is not sent in the clear": (
+                not self.smtp_password or self.smtp_tls != "none" or self.smtp_host in ("localhost", "127.0.0.1", "::1")
+            ),
+        }
+        return [rule for rule, kept in rules.items() if not kept]
 
     @property
     def database(self) -> str:
@@ -100,8 +131,6 @@ class Settings(BaseSettings):
     @property
     def hosts(self) -> list[str]:
         """Host names that requests may carry; the base URL's own is always among them."""
-        from urllib.parse import urlsplit
-
         own = urlsplit(self.base_url).hostname or "localhost"
         return [own, *self.trusted_hosts, *(["localhost", "127.0.0.1"] if self.env != "production" else [])]
 
@@ -114,37 +143,81 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        toml = os.environ.get("AMPLIFY_CONFIG")
-        files = (TomlConfigSettingsSource(settings_cls, Path(toml)),) if toml else ()
-        return (init_settings, env_settings, *files)
+        # `load` reads the rest, so that it can say where each value is from; tests make Settings from nothing else.
+        return (init_settings,)
 
 
-def _from_files(environ: dict[str, str]) -> dict[str, str]:
-    """`AMPLIFY_X_FILE=/run/secrets/x` gives setting x the file's content."""
-    found = {}
-    for name, path in environ.items():
-        if name.startswith("AMPLIFY_") and name.endswith("_FILE"):
-            found[name[len("AMPLIFY_") : -len("_FILE")].lower()] = Path(path).read_text().strip()
-    return found
+class Given(NamedTuple):
+    """A value and where it is from: "environment", a file's path, or "default"."""
 
-
-def _check_names(environ: dict[str, str]) -> None:
-    """The environment is not checked by pydantic: a misspelt AMPLIFY_ name would be silently ignored."""
-    known = {f"AMPLIFY_{name.upper()}" for name in Settings.model_fields}
-    known |= {f"{name}_FILE" for name in known} | {"AMPLIFY_CONFIG", "AMPLIFY_CHROMIUM", "AMPLIFY_FAILPOINT"}
-    unknown = sorted(name for name in environ if name.startswith("AMPLIFY_") and name not in known)
-    if unknown:
-        raise SettingsRefused(f"unknown settings: {', '.join(unknown)}. See `amplify config --help`.")
+    value: Any
+    origin: str
 
 
 def load(**overrides: Any) -> Settings:
-    """The settings in force. Raises SettingsRefused with one line per problem."""
-    environ = dict(os.environ)
-    _check_names(environ)
+    """The settings in force. Raises SettingsRefused with one line per problem, all of them."""
+    return read(os.environ, overrides)[0]
+
+
+def read(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> tuple[Settings, dict[str, Given]]:
+    """The settings and where each is from. Raises SettingsRefused."""
+    problems: list[str] = []
+    given = _from_toml(environ.get("AMPLIFY_CONFIG"), problems)
+    given |= _from_environment(environ, problems)
+    given |= {name: Given(value, "command line") for name, value in (overrides or {}).items() if value is not None}
+    known = {name: one for name, one in given.items() if name in Settings.model_fields}
     try:
-        return Settings(**{**_from_files(environ), **overrides})
+        settings = Settings(**{name: one.value for name, one in known.items()})
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors()]
-        raise SettingsRefused("\n".join(lines)) from error
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SettingsRefused(f"settings file: {error}") from error
+        problems += [_problem(found, known) for found in error.errors(include_url=False)]
+    if problems:
+        raise SettingsRefused("\n".join(problems))
+    return settings, {name: known.get(name, Given(None, "default")) for name in Settings.model_fields}
+
+
+def _problem(found: Any, known: Mapping[str, Given]) -> str:
+    name = ".".join(map(str, found["loc"]))
+    said = str(found["msg"]).removeprefix("Value error, ")
+    if not name:  # a rule about several; it names them itself
+        return said.replace("; ", "\n")
+    origin = known[str(found["loc"][0])].origin if str(found["loc"][0]) in known else "default"
+    return f"{name}: {said} ({origin})"
+
+
+def _from_toml(path: str | None, problems: list[str]) -> dict[str, Given]:
+    if not path:
+        return {}
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"AMPLIFY_CONFIG: {path}: {error}")
+        return {}
+    problems += [f"{name}: there is no such setting ({path})" for name in values if name not in Settings.model_fields]
+    return {name: Given(value, path) for name, value in values.items()}
+
+
+def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[str, Given]:
+    """`AMPLIFY_X=...`, or `AMPLIFY_X_FILE=/run/secrets/x` for the file's content. A misspelt name is a problem."""
+    found: dict[str, Given] = {}
+    for variable in sorted(name for name in environ if name.startswith(PREFIX) and name not in NOT_SETTINGS):
+        name = variable.removeprefix(PREFIX).lower()
+        if name in Settings.model_fields:
+            found[name] = Given(environ[variable], "environment")
+        elif name.removesuffix("_file") in Settings.model_fields:
+            _from_secret_file(name.removesuffix("_file"), environ[variable], environ, found, problems)
+        else:
+            problems.append(f"{variable}: there is no such setting")
+    return found
+
+
+def _from_secret_file(
+    name: str, path: str, environ: Mapping[str, str], found: dict[str, Given], problems: list[str]
+) -> None:
+    variable = f"{PREFIX}{name.upper()}"
+    if variable in environ:
+        problems.append(f"{variable}: given twice, by itself and as {variable}_FILE")
+        return
+    try:
+        found[name] = Given(Path(path).read_text(encoding="utf-8").strip(), path)
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{variable}_FILE: {error}")

@@ -1,0 +1,19 @@
+"""`amplify worker`: one process behind the pages; any number may run on one database."""
+
+import click
+
+from amplify import worker
+from amplify.cli.starting import prepare
+from amplify.core import logs
+from amplify.core.settings import load
+
+
+@click.command("worker")
+@click.option("--supervised", is_flag=True, hidden=True, help="Started by `amplify serve`, which prepared everything.")
+def command(supervised: bool) -> None:
+    """Run the rounds, the clock and the durable jobs until SIGTERM or Ctrl-C."""
+    settings = load()
+    logs.configure(settings, process="worker")
+    if not supervised:
+        prepare(settings)
+    worker.run_until_told(worker.Worker(settings))
