@@ -15,9 +15,8 @@ from amplify.asks import services as asks
 from amplify.asks.models import Ask
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
-from amplify.core import clock
+from amplify.core import clock, jobs
 from amplify.demo import people, texts
-from amplify.leaderboards.services import project
 from amplify.sharing.models import Advocate
 from amplify.sharing.services import link_for, open_share, show_name
 from amplify.surveys.models import Response
@@ -26,7 +25,7 @@ from amplify.surveys.services import record_response
 from amplify.tracking.conversions import record_conversion, record_refund
 from amplify.tracking.models import Click
 from amplify.tracking.schemas import ConversionIn, RefundIn
-from amplify.tracking.services import track
+from amplify.wiring import ROUNDS
 
 DAYS = 90
 ANSWERS = 2_000
@@ -165,10 +164,11 @@ class History:
         """What the worker would do now."""
         self._store_clicks()
         self.session.commit()
-        for round_ in (track, project):
+        for round_ in ROUNDS:
             while round_(self.session, ROUND):
                 self.session.commit()
-        self.session.commit()
+            self.session.commit()
+        jobs.drain(self.session)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The demo's guests and how they behave: who answers what, who shares where, who clicks on it. Seeded: always the same."""
+"""The demo's guests and how they behave: who answers what, who shares where, who clicks on it. Always the same."""
 
 import uuid
 from dataclasses import dataclass
