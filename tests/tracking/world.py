@@ -14,7 +14,7 @@ from amplify.tracking.models import Click
 from amplify.tracking.redirect import Hit
 from amplify.tracking.services import record_click
 
-NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NOON = datetime(2026, 10, 14, 12, tzinfo=UTC)
 SECRET = "test-secret"
 TARGET = "https://shop.example/landing?from=friend#offer"
 CHROME = (
