@@ -32,9 +32,9 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     return name
 """
 PACKAGE = """
-import signal, sys, time
+import os, signal, sys, time
 def stop(number, frame):
-    print("closed by", signal.Signals(number).name, flush=True)
+    os.write(1, f"closed by {signal.Signals(number).name}\\n".encode())  # print may be in the middle of a line
     sys.exit(7)
 def main():
     print("started with", *sys.argv[1:], flush=True)
