@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from amplify.accounts import audit
 from amplify.brands.models import Brand
@@ -30,7 +31,7 @@ def reward_of(session: Session, campaign: Campaign) -> Reward | None:
 def attach(session: Session, campaign: Campaign, data: RewardIn, actor: str) -> Reward:
     """Give the campaign this reward, or change the one it has. Marks the campaign as rewarded.
 
-    Raises Forbidden for a trigger that pays for acts or opinions and for a published campaign without its disclosure;
+    Raises Forbidden for a trigger that pays for acts or opinions and for a campaign without its disclosure;
     Invalid for a currency that is not the brand's or a budget below one reward; Conflict for what a start has fixed.
     """
     brand = session.get_one(Brand, campaign.brand_id)
@@ -47,8 +48,9 @@ def attach(session: Session, campaign: Campaign, data: RewardIn, actor: str) -> 
     session.add(reward)
     session.flush()
     type_of(reward.type).prepare(session, reward)
-    _mark(session, campaign, is_rewarded=True)
-    audit.record(session, brand.id, actor, "reward.attached", "campaign", campaign.id, {"changed": changed})
+    _mark(session, campaign, is_rewarded=True, has_changed=bool(changed))
+    if changed:
+        audit.record(session, brand.id, actor, "reward.attached", "campaign", campaign.id, {"changed": changed})
     return reward
 
 
@@ -60,7 +62,7 @@ def detach(session: Session, campaign: Campaign, actor: str) -> None:
     _refuse_started(campaign, ["type"])
     session.execute(sa.delete(RewardCode).where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None)))
     session.delete(reward)
-    _mark(session, campaign, is_rewarded=False)
+    _mark(session, campaign, is_rewarded=False, has_changed=True)
     audit.record(session, campaign.brand_id, actor, "reward.detached", "campaign", campaign.id, {})
 
 
@@ -83,6 +85,14 @@ def affordable(reward: Reward) -> int | None:
     if reward.budget_minor is None or reward.value_minor == 0:
         return None
     return (reward.budget_minor - reward.spent_minor) // reward.value_minor
+
+
+def codes_left(session: Session, campaign: Campaign) -> int | None:
+    """How many uploaded codes are still free; None where nothing is uploaded."""
+    reward = reward_of(session, campaign)
+    if reward is None or not type_of(reward.type).takes_upload:
+        return None
+    return type_of(reward.type).available(session, reward)
 
 
 def redeem(session: Session, brand_id: int, code: str, actor: str) -> tuple[Push, bool]:
@@ -132,8 +142,7 @@ def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn)
         raise Invalid("budget_minor", "budget-below-value", _l("The budget is less than one reward."))
     if not data.name.get(brand.default_locale):  # type: ignore[call-overload]  # another language has none either
         raise Invalid(f"name.{brand.default_locale}", "required", _l("Say what is given, in the brand's language."))
-    if campaign.state != "draft":
-        policy.check_disclosure(campaign.texts, policy.spoken(campaign.texts, brand.default_locale))
+    policy.check_disclosure(campaign.texts, policy.spoken(campaign.texts, brand.default_locale))
     return {
         "type": data.type, "name": dict(data.name), "value_minor": data.value_minor, "currency": data.currency,
         "budget_minor": data.budget_minor, "cap_pushes": data.cap_pushes,
@@ -170,7 +179,9 @@ def _refuse_below_spent(reward: Reward) -> None:
         raise Invalid("budget_minor", "budget-below-spent", _l("More than this is spent already."))
 
 
-def _mark(session: Session, campaign: Campaign, *, is_rewarded: bool) -> None:
-    if campaign.is_rewarded != is_rewarded:
-        campaign.is_rewarded = is_rewarded
-        session.flush()
+def _mark(session: Session, campaign: Campaign, *, is_rewarded: bool, has_changed: bool) -> None:
+    """A change of the reward is one of the campaign: its version grows, so that a second editor is told."""
+    campaign.is_rewarded = is_rewarded
+    if has_changed:
+        flag_modified(campaign, "is_rewarded")
+    session.flush()

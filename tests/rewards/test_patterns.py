@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amplify.core.errors import Invalid
@@ -18,6 +18,7 @@ codes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(codes)
 def test_a_written_code_is_valid(made: tuple[Pattern, str]) -> None:
     pattern, code = made
@@ -25,6 +26,7 @@ def test_a_written_code_is_valid(made: tuple[Pattern, str]) -> None:
     assert pattern.is_valid(code)
 
 
+@settings(deadline=None)
 @given(codes, st.data())
 def test_one_wrong_character_is_found(made: tuple[Pattern, str], data: st.DataObject) -> None:
     pattern, code = made
@@ -33,6 +35,7 @@ def test_one_wrong_character_is_found(made: tuple[Pattern, str], data: st.DataOb
     assert not pattern.is_valid(code[:place] + wrong + code[place + 1 :])
 
 
+@settings(deadline=None)
 @given(codes, st.data())
 def test_two_swapped_characters_are_found_wherever_they_stand(made: tuple[Pattern, str], data: st.DataObject) -> None:
     pattern, code = made
@@ -42,6 +45,7 @@ def test_two_swapped_characters_are_found_wherever_they_stand(made: tuple[Patter
     assert pattern.is_valid("".join(swapped)) == (code[one] == code[other])
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=16, max_size=32), st.integers(1, 40), st.integers(1, 40))
 def test_a_permutation_meets_every_number_once(key: bytes, a: int, b: int) -> None:
     permute = Permutation(key, a, b)

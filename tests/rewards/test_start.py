@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.campaigns import services as campaigns
+from amplify.campaigns.events import CampaignStarted
 from amplify.core import clock, events, jobs
 from amplify.customers.models import Customer
 from amplify.customers.services import erase, withdraw_consent
@@ -108,7 +109,7 @@ def test_a_start_repeated_adds_nothing(session: Session) -> None:
     campaign = make_rewarded(session, brand)
     [started] = campaigns.start_due(session, START)
     once = [(push.advocate_id, push.code, push.message_id) for push in pushes_of(session, campaign)]
-    events.publish(session, campaigns.CampaignStarted(started))
+    events.publish(session, CampaignStarted(started))
     assert [(push.advocate_id, push.code, push.message_id) for push in pushes_of(session, campaign)] == once
     assert is_balanced(session, campaign)
 

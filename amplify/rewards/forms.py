@@ -1,0 +1,252 @@
+"""The campaign form: one page for what is asked, who is rewarded, with what, when, and in which words."""
+
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from babel.numbers import get_currency_precision
+from flask_wtf import FlaskForm
+from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign
+from amplify.campaigns.schedule import local_of, zone_names
+from amplify.campaigns.schemas import CampaignIn, read
+from amplify.core import clock
+from amplify.core.errors import AmplifyError, Invalid
+from amplify.core.i18n import LANGUAGES, force_locale
+from amplify.core.i18n import gettext as _
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards.models import Reward
+from amplify.rewards.schemas import RewardIn
+from amplify.rewards.services import last_day
+from amplify.rewards.types import registry
+
+KINDS = [
+    SelectChoice("top_n", _l("The first")),
+    SelectChoice("top_percent", _l("The best percent")),
+    SelectChoice("min_score", _l("At least this score")),
+]
+TRIGGERS = [
+    SelectChoice("rank", _l("Their place in the ranking alone")),
+    SelectChoice("human_click", _l("Visits by people through their links")),
+    SelectChoice("conversion", _l("Purchases through their links")),
+]
+TEXTS = ("headline", "share_text", "disclosure", "reward_subject", "reward_text")
+FILLED = InputRequired(_l("Please fill this in."))
+
+
+def _count(label: Any, hint: Any = "", least: int = 0) -> Any:
+    rule = NumberRange(least, 1_000_000_000, _l("This number is not possible here."))
+    return IntegerField(label, [Optional(), rule], description=hint)
+
+
+def _disclosure() -> Any:
+    return StringField(_l("Disclosure"), [Length(max=200)], description=_l("Stands first in every rewarded share."))
+
+
+class CampaignForm(FlaskForm):  # type: ignore[misc]
+    """Fields are flat; `campaign_in` and `reward_in` give them the shape the services take."""
+
+    version = HiddenField()
+    name = StringField(_l("Name"), [FILLED, Length(max=200)], description=_l("Only your team sees it."))
+    landing_url = StringField(
+        _l("Where links lead"),
+        [FILLED, Length(max=2000)],
+        render_kw={"type": "url", "inputmode": "url"},
+        description=_l("A page of yours; never a review site."),
+    )
+    audience_kind = SelectField(_l("Who is rewarded"), choices=KINDS)
+    audience_value = IntegerField(
+        _l("How many, which percent, or which score"),
+        [FILLED, NumberRange(1, 1_000_000_000, _l("This number is not possible here."))],
+    )
+    location_id = SelectField(_l("Location"), validate_choice=False)
+    business_line_id = SelectField(_l("Business line"), validate_choice=False)
+    starts_local = StringField(
+        _l("Start"), render_kw={"type": "datetime-local"}, description=_l("In the time zone below.")
+    )
+    ends_local = StringField(_l("End"), render_kw={"type": "datetime-local"})
+    timezone = SelectField(
+        _l("Time zone"), choices=[SelectChoice(name, name.replace("_", " ")) for name in zone_names()]
+    )
+
+    reward_type = SelectField(_l("Reward"))
+    reward_name_en = StringField(_l("What they get, in English"), [Length(max=120)])
+    reward_name_es = StringField(_l("What they get, in Spanish"), [Length(max=120)])
+    value = StringField(_l("Worth of one"), [Length(max=20)], render_kw={"inputmode": "decimal"})
+    budget = StringField(
+        _l("Budget"),
+        [Length(max=20)],
+        render_kw={"inputmode": "decimal"},
+        description=_l("Never passed; empty: no limit."),
+    )
+    cap_pushes = _count(_l("At most this many people"), _l("Empty: no limit."), least=1)
+    pattern = StringField(
+        _l("Pattern of codes"),
+        [Length(max=60)],
+        description=_l("Each # becomes a letter or digit; the last one finds typing errors."),
+    )
+    trigger = SelectField(
+        _l("What the reward hangs on"),
+        choices=TRIGGERS,
+        default="rank",
+        description=_l("Outcomes only. Paying for posts, likes, reviews or opinions is not possible."),
+    )
+    at_least = _count(_l("At least this many of them"))
+    expires_on = DateField(_l("Last day of the codes"), [Optional()])
+
+    headline_en = StringField(_l("Headline"), [Length(max=120)])
+    headline_es = StringField(_l("Headline"), [Length(max=120)])
+    share_text_en = TextAreaField(_l("Suggested text"), [Length(max=500)], description=_l("People edit it freely."))
+    share_text_es = TextAreaField(_l("Suggested text"), [Length(max=500)], description=_l("People edit it freely."))
+    disclosure_en = _disclosure()
+    disclosure_es = _disclosure()
+    reward_subject_en = StringField(_l("Subject of the reward mail"), [Length(max=150)])
+    reward_subject_es = StringField(_l("Subject of the reward mail"), [Length(max=150)])
+    reward_text_en = TextAreaField(_l("How to use the reward"), [Length(max=2000)])
+    reward_text_es = TextAreaField(_l("How to use the reward"), [Length(max=2000)])
+
+    def offer(self, brand: Brand, places: dict[str, list[Any]]) -> "CampaignForm":
+        """Fill the choices that depend on the brand."""
+        everywhere = [SelectChoice("", _("Everywhere"))]
+        self.location_id.choices = [*everywhere, *(SelectChoice(str(one.id), one.name) for one in places["locations"])]
+        self.business_line_id.choices = [
+            *everywhere,
+            *(SelectChoice(str(one.id), one.name) for one in places["business_lines"]),
+        ]
+        self.reward_type.choices = [
+            SelectChoice("none", _l("No reward")),
+            *(SelectChoice(t.name, t.label) for t in registry().values()),
+        ]
+        for money in (self.value, self.budget):
+            money.label.text = f"{money.label.text} ({brand.currency})"
+        return self
+
+    def campaign_in(self) -> CampaignIn:
+        """What campaigns.services takes. Raises Invalid."""
+        place = {name: int(text) if (text := self[name].data or "").isdecimal() else None for name in PLACES}
+        texts = {lang: {name: self[f"{name}_{lang}"].data or "" for name in TEXTS} for lang in LANGUAGES}
+        made: CampaignIn = read(
+            CampaignIn,
+            {
+                "name": self.name.data,
+                "landing_url": self.landing_url.data,
+                "audience": {"kind": self.audience_kind.data, "value": self.audience_value.data, **place},
+                "texts": texts,
+                "starts_local": self.starts_local.data or "",
+                "ends_local": self.ends_local.data or "",
+                "timezone": self.timezone.data,
+            },
+        )
+        return made
+
+    def reward_in(self, brand: Brand) -> RewardIn | None:
+        """What rewards.services takes; None if there is no reward. Raises Invalid."""
+        if self.reward_type.data == "none":
+            return None
+        names = {lang: self[f"reward_name_{lang}"].data for lang in LANGUAGES if self[f"reward_name_{lang}"].data}
+        is_made_here = self.reward_type.data == "generated_code"
+        made: RewardIn = read(
+            RewardIn,
+            {
+                "type": self.reward_type.data,
+                "name": names,
+                "value_minor": to_minor("value", self.value.data or "0", brand.currency),
+                "currency": brand.currency,
+                "budget_minor": to_minor("budget", self.budget.data, brand.currency) if self.budget.data else None,
+                "cap_pushes": self.cap_pushes.data,
+                "rule": {"trigger": self.trigger.data, "at_least": self.at_least.data or 0},
+                "settings": {"pattern": self.pattern.data or ""} if is_made_here else {},
+                "expires_on": self.expires_on.data,
+            },
+        )
+        return made
+
+
+PLACES = ("location_id", "business_line_id")
+# What services call a field -> what the form calls it.
+NAMES = {
+    "audience.kind": "audience_kind", "audience.value": "audience_value", "audience": "audience_value",
+    "audience.location_id": "location_id", "audience.business_line_id": "business_line_id",
+    "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern",
+    "rule.trigger": "trigger", "rule.at_least": "at_least", "type": "reward_type", "reward.type": "reward_type",
+    "name.en": "reward_name_en", "name.es": "reward_name_es",
+}  # fmt: skip
+
+
+def show(form: CampaignForm, refused: AmplifyError) -> None:
+    """A service's refusal at the field it is about, else above the form."""
+    field = refused.field or ""
+    if field.startswith("texts."):
+        _texts, lang, name = [*field.split("."), "", ""][:3]
+        field = f"{name}_{lang}"
+    name = NAMES.get(field, field)
+    said = str(refused.message)  # a lazy translation would tell the template that it is HTML
+    if name in form:
+        form[name].errors = [*form[name].errors, said]
+    else:
+        form.form_errors = [*form.form_errors, said]
+
+
+def to_minor(field: str, text: str, currency: str) -> int:
+    """ "12.50" or "12,50" in minor units. Raises Invalid naming `field`; nothing is rounded away."""
+    refused = Invalid(field, "amount", _l("Give an amount such as 12.50."))
+    try:
+        amount = Decimal(text.strip().replace(",", ".")).scaleb(get_currency_precision(currency))
+    except InvalidOperation:
+        raise refused from None
+    if not amount.is_finite() or amount != amount.to_integral_value() or not 0 <= amount <= 10**15:
+        raise refused
+    return int(amount)
+
+
+def from_minor(minor: int | None, currency: str) -> str:
+    """The way `to_minor` reads it."""
+    return "" if minor is None else str(Decimal(minor).scaleb(-get_currency_precision(currency)))
+
+
+def defaults(brand: Brand) -> dict[str, Any]:
+    """What a new campaign begins with: sensible, and lawful."""
+    tomorrow = clock.now() + timedelta(days=1)
+    made = {
+        "landing_url": f"https://{brand.target_hosts[0]}/" if brand.target_hosts else "",
+        "audience_kind": "top_n", "audience_value": 50, "timezone": brand.timezone,
+        "starts_local": local_of(tomorrow, brand.timezone)[:11] + "09:00",
+        "reward_type": "generated_code", "pattern": "THANKS-####-####", "trigger": "rank",
+    }  # fmt: skip
+    for lang in LANGUAGES:
+        with force_locale(lang):
+            made[f"headline_{lang}"] = _("Tell others about %(brand)s", brand=brand.name)
+            made[f"disclosure_{lang}"] = _("I may get a reward from %(brand)s for this. #ad", brand=brand.name)
+            made[f"reward_text_{lang}"] = _("To use it, give the code when you buy.")
+    return made
+
+
+def values_of(campaign: Campaign, reward: Reward | None) -> dict[str, Any]:
+    """A stored campaign as the form's values."""
+    audience = campaign.audience
+    made: dict[str, Any] = {
+        "version": campaign.version, "name": campaign.name, "landing_url": campaign.landing_url,
+        "audience_kind": audience.get("kind", "top_n"), "audience_value": audience.get("value", 50),
+        "location_id": str(audience.get("location_id") or ""),
+        "business_line_id": str(audience.get("business_line_id") or ""),
+        "starts_local": campaign.starts_local, "ends_local": campaign.ends_local, "timezone": campaign.timezone,
+        "reward_type": reward.type if reward else "none",
+    }  # fmt: skip
+    for lang in LANGUAGES:
+        made |= {f"{name}_{lang}": campaign.texts.get(lang, {}).get(name, "") for name in TEXTS}
+    return made | (_reward_values(campaign, reward) if reward else {})
+
+
+def _reward_values(campaign: Campaign, reward: Reward) -> dict[str, Any]:
+    return {
+        "reward_name_en": reward.name.get("en", ""), "reward_name_es": reward.name.get("es", ""),
+        "value": from_minor(reward.value_minor, reward.currency),
+        "budget": from_minor(reward.budget_minor, reward.currency),
+        "cap_pushes": reward.cap_pushes, "pattern": reward.settings.get("pattern", ""),
+        "trigger": reward.rule.get("trigger", "rank"), "at_least": reward.rule.get("at_least") or None,
+        "expires_on": last_day(reward.expires_at, campaign.timezone) if reward.expires_at else None,
+    }  # fmt: skip

@@ -1,0 +1,92 @@
+"""How a campaign is shown: its times as they are where it runs, and what may be done with it now."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_babel import format_datetime
+from flask_login import current_user
+
+from amplify.campaigns.models import MOVES, Campaign
+from amplify.campaigns.schedule import read_local
+from amplify.core.i18n import gettext as _
+from amplify.core.i18n import lazy_gettext as _l
+
+
+def when(instant: datetime | None, zone: str) -> str:
+    """A moment as the clocks of the zone show it."""
+    if instant is None:
+        return ""
+    wall = instant.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+    return str(format_datetime(wall, "medium", rebase=False))
+
+
+def clock_note(campaign: Campaign) -> str:
+    """What had to be decided about the start because the clocks change that night; "" on ordinary days."""
+    if not campaign.starts_local or campaign.starts_at is None or campaign.state not in ("draft", "scheduled"):
+        return ""
+    reading = read_local(campaign.starts_local, campaign.timezone)
+    shown = when(reading.instant, campaign.timezone)
+    if reading.case == "gap":
+        return str(_("The clocks skip that time there: it starts at the next one that exists, %(when)s.", when=shown))
+    if reading.case == "overlap":
+        return str(_("The clocks show that time twice there: it starts the first time, %(when)s.", when=shown))
+    return ""
+
+
+@dataclass(frozen=True)
+class Act:
+    """A button: the noun it posts to, its label, what it asks before, how it looks."""
+
+    noun: str
+    verb: str
+    label: Any
+    question: Any
+    tone: str = "quiet"
+
+
+ACTS = (
+    Act(
+        "schedule", "schedule", _l("Schedule"), _l("It will start at its time and send real rewards. Schedule it?"), ""
+    ),
+    Act("start", "start", _l("Start now"), _l("It starts at once and sends real rewards. Start it now?")),
+    Act("draft", "unschedule", _l("Back to draft"), _l("It will not start at its time. Take it back?")),
+    Act("pause", "pause", _l("Pause"), _l("Nobody can share anew and pending rewards wait. Pause it?")),
+    Act("resumption", "resume", _l("Go on"), _l("Sharing goes on and waiting rewards are sent. Go on?"), ""),
+    Act("end", "end", _l("End"), _l("Nobody can share anew; what was promised is still sent. End it?")),
+    Act(
+        "stop", "stop", _l("Stop"), _l("Links stop working and rewards not sent yet are cancelled. Stop it?"), "danger"
+    ),
+)
+
+EDITORS = ("admin", "marketer")
+
+
+def context() -> dict[str, object]:
+    """What every template of these pages may ask."""
+    return {"may_edit": bool(set(EDITORS) & set(getattr(current_user, "role_names", ())))}
+
+
+# What each state means for everybody (campaigns/models.py says the same in its table).
+EFFECTS = {
+    "draft": _l("Nobody is asked with it yet. Check the dry run, then schedule it."),
+    "scheduled": _l("It starts by itself at its time; until then everything can be changed."),
+    "live": _l("Promoters are asked and can share. Rewards of the start are being sent."),
+    "paused": _l("Nobody can share anew. Links that are out still work. Rewards not sent yet wait."),
+    "ended": _l("Nobody can share anew. Links that are out still work. What was promised is still sent."),
+    "stopped": _l("Nobody can share anew and links say that this has ended. Rewards not sent were cancelled."),
+}
+
+
+def acts_of(campaign: Campaign) -> list[Act]:
+    """What may be done now, in order."""
+    if campaign.is_always_on:
+        return []
+    also_now = {"start": ("draft", "scheduled")}  # starting at once schedules a draft on the way
+    return [
+        act
+        for act in ACTS
+        if campaign.state in also_now.get(act.verb, MOVES[act.verb][0])
+        and not (act.verb == "schedule" and campaign.state == "scheduled")
+    ]

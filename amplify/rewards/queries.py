@@ -1,0 +1,155 @@
+"""What a campaign's pushes have come to, and why each person did or did not get one."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import BusinessLine, Location
+from amplify.campaigns.models import Campaign
+from amplify.customers.models import Customer
+from amplify.delivery.addresses import normal_form
+from amplify.leaderboards.models import Snapshot, SnapshotRow
+from amplify.rewards.models import LeftOut, Push, Reward
+from amplify.sharing.models import Advocate
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the starts of a campaign have come to. `states`: how many pushes are in each; `left_out`: rule -> people."""
+
+    snapshot: Snapshot | None
+    states: Counter[str]
+    left_out: Counter[str]
+    reward: Reward | None
+
+    @property
+    def pushed(self) -> int:
+        return sum(self.states.values())
+
+    @property
+    def sent(self) -> int:
+        """Took its mail, whatever came after."""
+        return self.states["sent"] + self.states["redeemed"]
+
+    @property
+    def chosen(self) -> int:
+        return self.pushed + sum(self.left_out.values())
+
+
+@dataclass(frozen=True)
+class Line:
+    """One chosen person: a push, or the rule why there is none."""
+
+    occurrence: int
+    rank: int
+    name: str
+    state: str
+    reason: str
+    locale: str = ""
+    amount_minor: int | None = None
+    sent_at: datetime | None = None
+    redeemed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Why:
+    """The answer to "why did I (not) get it" for one person."""
+
+    name: str
+    lines: list[Line] = field(default_factory=list)
+    snapshot: Snapshot | None = None
+    # What the judgement rested on, if they were chosen: score, human clicks, conversions.
+    judged: SnapshotRow | None = None
+
+
+def results(session: Session, campaign: Campaign) -> Results:
+    """The counts of all starts, and the latest snapshot."""
+    states = sa.select(Push.state, sa.func.count()).where(Push.campaign_id == campaign.id).group_by(Push.state)
+    rules = sa.select(LeftOut.rule, sa.func.count()).where(LeftOut.campaign_id == campaign.id).group_by(LeftOut.rule)
+    return Results(
+        snapshot=latest_snapshot(session, campaign),
+        states=_counted(session, states),
+        left_out=_counted(session, rules),
+        reward=session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id)),
+    )
+
+
+def _counted(session: Session, grouped: Any) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for name, count in session.execute(grouped):
+        found[name] = count
+    return found
+
+
+def latest_snapshot(session: Session, campaign: Campaign) -> Snapshot | None:
+    """The ranking as the last start froze it."""
+    own = sa.select(Snapshot).where(Snapshot.campaign_id == campaign.id)
+    return session.scalar(own.order_by(Snapshot.occurrence.desc()).limit(1))
+
+
+def lines(session: Session, campaign: Campaign, limit: int | None = None, offset: int = 0) -> Iterator[Line]:
+    """Every chosen person of every start, the last start first, by rank; names as they agreed to be shown."""
+    pushed = _pushed().where(Push.campaign_id == campaign.id)
+    left = _left().where(LeftOut.campaign_id == campaign.id)
+    both = sa.union_all(pushed, left).subquery()
+    order = sa.select(both).order_by(both.c.occurrence.desc(), both.c.rank).limit(limit).offset(offset)
+    return (Line(**row._mapping) for row in session.execute(order.execution_options(yield_per=1000)))
+
+
+def why(session: Session, campaign: Campaign, who: str) -> Why | None:
+    """By pseudonym, shown name, e-mail address or external id; None if the brand knows nobody like that."""
+    advocate = _find(session, campaign.brand_id, who.strip())
+    if advocate is None:
+        return None
+    snapshot = latest_snapshot(session, campaign)
+    mine = [
+        *session.execute(_pushed().where(Push.campaign_id == campaign.id, Push.advocate_id == advocate.id)),
+        *session.execute(_left().where(LeftOut.campaign_id == campaign.id, LeftOut.advocate_id == advocate.id)),
+    ]
+    judged = session.get(SnapshotRow, (snapshot.id, advocate.id)) if snapshot else None
+    found = sorted((Line(**row._mapping) for row in mine), key=lambda line: -line.occurrence)
+    return Why(advocate.public_name, found, snapshot, judged)
+
+
+def places(session: Session, brand_id: int) -> dict[str, list[Any]]:
+    """The brand's locations and business lines, by name."""
+    return {
+        name: list(session.scalars(sa.select(kind).where(kind.brand_id == brand_id).order_by(kind.name)))
+        for name, kind in (("locations", Location), ("business_lines", BusinessLine))
+    }
+
+
+def _name() -> Any:
+    return sa.func.coalesce(Advocate.shown_name, Advocate.pseudonym).label("name")
+
+
+def _pushed() -> Any:
+    columns = (Push.state, Push.reason, Push.locale, Push.amount_minor, Push.sent_at, Push.redeemed_at)
+    joined = sa.select(Push.occurrence, Push.rank, _name(), *columns)
+    return joined.join(Advocate, Advocate.id == Push.advocate_id)
+
+
+def _left() -> Any:
+    """The same columns as `_pushed`; typed nulls, because a union on PostgreSQL asks for them."""
+    nothing = (
+        sa.literal("").label("locale"),
+        sa.cast(sa.null(), Push.amount_minor.type).label("amount_minor"),
+        sa.cast(sa.null(), Push.sent_at.type).label("sent_at"),
+        sa.cast(sa.null(), Push.redeemed_at.type).label("redeemed_at"),
+    )
+    state, reason = sa.literal("left_out").label("state"), LeftOut.rule.label("reason")
+    joined = sa.select(LeftOut.occurrence, LeftOut.rank, _name(), state, reason, *nothing)
+    return joined.join(Advocate, Advocate.id == LeftOut.advocate_id)
+
+
+def _find(session: Session, brand_id: int, who: str) -> Advocate | None:
+    named = sa.or_(Advocate.pseudonym == who, Advocate.shown_name == who, Customer.external_id == who)
+    if "@" in who:
+        named = sa.or_(named, Customer.email_normal == normal_form(who))
+    people = sa.select(Advocate).outerjoin(Customer, Customer.id == Advocate.customer_id)
+    return session.scalar(people.where(Advocate.brand_id == brand_id, named).order_by(Advocate.id).limit(1))

@@ -1,0 +1,211 @@
+"""The console's campaign pages: the list, one campaign, its form, its dry run and its states."""
+
+from typing import Any
+
+from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from amplify.campaigns import queries as campaign_queries
+from amplify.campaigns import services as campaigns
+from amplify.campaigns.models import Campaign
+from amplify.campaigns.schemas import AudienceIn, read
+from amplify.core import clock, nav
+from amplify.core.db import db
+from amplify.core.errors import AmplifyError, Conflict
+from amplify.core.i18n import gettext as _
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.core.security import staff
+from amplify.leaderboards.services import chosen
+from amplify.rewards import forms, presenting, queries, services, writing
+from amplify.rewards.dry_run import dry_run
+from amplify.rewards.eligibility import RULES
+from amplify.rewards.forms import CampaignForm
+
+blueprint = Blueprint("campaigns", __name__, url_prefix="/console/campaigns")
+nav.add("campaigns.index", _l("Campaigns"), "megaphone", order=30)
+
+blueprint.context_processor(presenting.context)
+VERBS = {
+    "draft": campaigns.unschedule,
+    "pause": campaigns.pause,
+    "resumption": campaigns.resume,
+    "end": campaigns.end,
+    "stop": campaigns.stop,
+}
+DONE = {
+    "schedule": _l("It is scheduled."),
+    "start": _l("It has started."),
+    "draft": _l("It is a draft again."),
+    "pause": _l("It is paused."),
+    "resumption": _l("It goes on."),
+    "end": _l("It has ended."),
+    "stop": _l("It is stopped."),
+}
+
+
+@blueprint.get("")
+@staff()
+def index() -> str:
+    """All campaigns with their states and times."""
+    found = campaign_queries.of_brand(db.session, g.brand.id, request.args.get("state") or None)
+    return render_template("campaigns/index.html", campaigns=found, when=presenting.when)
+
+
+@blueprint.get("/new")
+@staff(*presenting.EDITORS)
+def new() -> str:
+    """An empty form with sensible beginnings."""
+    return _form(CampaignForm(formdata=None, data=forms.defaults(g.brand)), None)
+
+
+@blueprint.post("")
+@staff(*presenting.EDITORS)
+def create() -> ResponseReturnValue:
+    """Store a draft."""
+    return _write(None)
+
+
+@blueprint.get("/<int:campaign_id>")
+@staff()
+def show(campaign_id: int) -> str:
+    """One campaign: what it is, what may be done with it, what it has come to."""
+    campaign = _campaign(campaign_id)
+    return render_template(
+        "campaigns/show.html",
+        campaign=campaign,
+        results=queries.results(db.session, campaign),
+        codes_left=services.codes_left(db.session, campaign),
+        acts=presenting.acts_of(campaign),
+        effect=presenting.EFFECTS[campaign.state],
+        note=presenting.clock_note(campaign),
+        when=presenting.when,
+        audience=audience_text(campaign),
+    )
+
+
+@blueprint.get("/<int:campaign_id>/edit")
+@staff(*presenting.EDITORS)
+def edit(campaign_id: int) -> str:
+    """The form with what is stored."""
+    campaign = _campaign(campaign_id)
+    stored = forms.values_of(campaign, services.reward_of(db.session, campaign))
+    return _form(CampaignForm(formdata=None, data=stored), campaign)
+
+
+@blueprint.post("/<int:campaign_id>/edit")
+@staff(*presenting.EDITORS)
+def change(campaign_id: int) -> ResponseReturnValue:
+    """Write over it, or show both versions if somebody else has."""
+    return _write(_campaign(campaign_id))
+
+
+@blueprint.get("/<int:campaign_id>/dry-run")
+@staff()
+def dry(campaign_id: int) -> str:
+    """What a start would do now."""
+    campaign = _campaign(campaign_id)
+    run = dry_run(db.session, campaign)
+    return render_template(
+        "campaigns/dry_run.html", campaign=campaign, run=run, rules=RULES, acts=presenting.acts_of(campaign)
+    )
+
+
+@blueprint.get("/audience")
+@staff()
+def audience() -> str:
+    """How many an audience would choose now: a fragment for the form."""
+    return render_template("campaigns/_count.html", count=_count(request.args))
+
+
+@blueprint.post("/<int:campaign_id>/<any(schedule, start, draft, pause, resumption, end, stop):noun>")
+@staff(*presenting.EDITORS)
+def move(campaign_id: int, noun: str) -> ResponseReturnValue:
+    """Say a verb; a refusal is told on the campaign's page."""
+    try:
+        campaign = _campaign(campaign_id)
+        if noun in ("schedule", "start"):
+            verb = campaigns.schedule if noun == "schedule" else campaigns.start_now
+            verb(db.session, campaign, clock.now(), g.actor)
+        else:
+            VERBS[noun](db.session, campaign, g.actor)
+        db.session.commit()
+        flash(str(DONE[noun]), "success")
+    except AmplifyError as refused:
+        if refused.status == 404:
+            raise
+        db.session.rollback()
+        flash(str(refused.message), "error")
+    return redirect(url_for("campaigns.show", campaign_id=campaign_id))
+
+
+def _campaign(campaign_id: int) -> Campaign:
+    return campaign_queries.get(db.session, g.brand.id, campaign_id)
+
+
+def _write(campaign: Campaign | None) -> ResponseReturnValue:
+    """Create or change from the posted form; every refusal comes back in the form, with all that was typed."""
+    form = CampaignForm().offer(g.brand, queries.places(db.session, g.brand.id))
+    if "count" in request.form:  # the button for people without JavaScript
+        return _form(form, campaign, count=_count(request.form))
+    if not form.validate():
+        return _form(form, campaign), 422
+    try:
+        written = _save(form, campaign)
+        db.session.commit()
+    except AmplifyError as refused:
+        db.session.rollback()
+        if campaign is not None and isinstance(refused, Conflict) and refused.rule == "version":
+            return _conflict(form, campaign.id), 409
+        forms.show(form, refused)
+        return _form(form, campaign), refused.status
+    flash(_("Saved."), "success")
+    return redirect(url_for("campaigns.show", campaign_id=written.id))
+
+
+def _save(form: CampaignForm, campaign: Campaign | None) -> Campaign:
+    data, reward = form.campaign_in(), form.reward_in(g.brand)
+    if campaign is None:
+        return writing.create(db.session, g.brand, data, reward, g.actor)
+    seen = int(version) if (version := form.version.data or "").isdecimal() else 0
+    return writing.edit(db.session, campaign, data, reward, g.actor, seen)
+
+
+def _conflict(form: CampaignForm, campaign_id: int) -> str:
+    """Both versions: what was typed stays in the form, what is stored stands beside it."""
+    campaign = _campaign(campaign_id)
+    stored = forms.values_of(campaign, services.reward_of(db.session, campaign))
+    form.version.data = str(campaign.version)
+    differing = [
+        (field.label.text, stored.get(field.name) or "", field.data or "")
+        for field in form
+        if field.name not in ("version", "csrf_token") and str(stored.get(field.name) or "") != str(field.data or "")
+    ]
+    return _form(form, campaign, differing=differing)
+
+
+def _form(form: CampaignForm, campaign: Campaign | None, **more: Any) -> str:
+    if form.location_id.choices is None:
+        form.offer(g.brand, queries.places(db.session, g.brand.id))
+    return render_template("campaigns/form.html", form=form, campaign=campaign, **more)
+
+
+def _count(given: Any) -> int | None:
+    """How many this audience would choose; None while the fields make no audience."""
+    try:
+        value = int(given.get("audience_value") or 0)
+        place = {name: int(given[name]) for name in forms.PLACES if given.get(name)}
+        wanted = read(AudienceIn, {"kind": given.get("audience_kind"), "value": value, **place})
+        return len(chosen(db.session, g.brand.id, wanted.model_dump(), clock.now()))
+    except (ValueError, AmplifyError):
+        return None
+
+
+def audience_text(campaign: Campaign) -> str:
+    """The audience in words."""
+    value = campaign.audience.get("value", 0)
+    words = {
+        "top_n": _("the first %(n)s", n=value),
+        "top_percent": _("the best %(n)s percent", n=value),
+        "min_score": _("everybody with a score of at least %(n)s", n=value),
+    }
+    return str(words.get(campaign.audience.get("kind", ""), _("nobody")))
