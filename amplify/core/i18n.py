@@ -35,7 +35,9 @@ def choose_language() -> str:
     for wanted in (request.args.get("lang"), g.get("language"), request.cookies.get("lang")):
         if wanted and best_language(wanted, "") in LANGUAGES:
             return best_language(wanted)
-    accepted = request.accept_languages.best_match(LANGUAGES)
+    # In the reader's order, "es-MX" before "en": werkzeug's best_match would take the exact "en" first.
+    wishes = (best_language(wanted, "") for wanted, quality in request.accept_languages if quality > 0)
+    accepted = next(filter(None, wishes), None)
     brand = g.get("brand")
     return accepted or (best_language(brand.default_locale) if brand else "en")
 
