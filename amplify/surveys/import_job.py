@@ -22,7 +22,8 @@ def work(payload: dict[str, Any]) -> None:
         if state == "checking":
             check(payload["run"])
         elif state == "running":
-            run(payload["run"])
+            # The upload has served; it holds people's words and addresses.
+            Path(run(payload["run"]).file_path).unlink(missing_ok=True)
     except (AmplifyError, FileNotFoundError) as error:
         # The file or the mapping is at fault: trying again would not help.
         _fail(payload["run"], error)

@@ -184,3 +184,49 @@ def ensure_survey(session: Session, brand: Brand, key: str, name: str) -> Survey
         session.add(found)
         session.flush()
     return found
+
+
+def survey_of(session: Session, brand: Brand, survey_id: int) -> Survey:
+    """The brand's hosted survey. Raises NotFound, also for another brand's."""
+    found = session.scalar(sa.select(Survey).where(Survey.brand_id == brand.id, Survey.id == survey_id))
+    if found is None:
+        raise NotFound(_l("There is no such survey."), rule="survey-unknown")
+    return found
+
+
+def save_survey(
+    session: Session,
+    brand: Brand,
+    survey: Survey | None,
+    *,
+    name: str,
+    key: str,
+    scale: str,
+    question_en: str,
+    question_es: str,
+    touchpoint: str,
+    is_open: bool,
+    actor: str,
+) -> Survey:
+    """Make a hosted survey, or change one. Raises Conflict when the key is taken, or answers exist on another scale."""
+    other = session.scalar(sa.select(Survey).where(Survey.brand_id == brand.id, Survey.key == key))
+    if other is not None and other is not survey:
+        raise Conflict(_l("There is a survey of this name already."), field="key", rule="unique")
+    if survey is not None and survey.scale != scale and _has_answers(session, survey):
+        raise Conflict(_l("There are answers on the old scale. Make a new survey."), field="scale", rule="has-answers")
+    if survey is not None and survey.key != key and _has_answers(session, survey):
+        message = _l("There are answers at the old address. It has to stay.")
+        raise Conflict(message, field="key", rule="has-answers")
+    action = "survey.changed" if survey else "survey.created"
+    survey = survey or Survey(brand_id=brand.id)
+    session.add(survey)
+    survey.name, survey.key, survey.scale = name.strip(), key, scale
+    survey.question = {k: v.strip() for k, v in (("en", question_en), ("es", question_es)) if v.strip()}
+    survey.touchpoint, survey.is_open = touchpoint.strip(), is_open
+    session.flush()
+    audit.record(session, brand.id, actor, action, "survey", survey.id, {"key": key})
+    return survey
+
+
+def _has_answers(session: Session, survey: Survey) -> bool:
+    return session.scalar(sa.select(Response.id).where(Response.survey_id == survey.id).limit(1)) is not None
