@@ -19,6 +19,12 @@ def check(field: str, address: str) -> str:
         raise Invalid(field, "email", _l("This is not an e-mail address.")) from error
 
 
+def on_the_wire(address: str) -> tuple[str, str]:
+    """Local part and domain as SMTP takes them: the domain in ASCII (RFC 5891). Raises Invalid("address", "email")."""
+    local, _, domain = check("address", address).rpartition("@")
+    return local, domain.encode("idna").decode("ascii")
+
+
 def normal_form(address: str) -> str:
     """The form in which two spellings of one mailbox are equal: lower case, and Google's dots and tags taken out."""
     local, _, domain = address.strip().lower().rpartition("@")

@@ -8,6 +8,8 @@ from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
 
 from amplify.core import clock
+from amplify.core.errors import Invalid
+from amplify.delivery.addresses import on_the_wire
 from amplify.delivery.errors import PermanentFailure
 from amplify.delivery.render import Rendered, one_line
 
@@ -38,6 +40,14 @@ class Outgoing:
     rendered: Rendered
     unsubscribe_url: str = ""
 
+    @property
+    def mailbox(self) -> tuple[str, str]:
+        """Local part and domain. Raises PermanentFailure if that is no address."""
+        try:
+            return on_the_wire(self.address)
+        except Invalid as error:
+            raise PermanentFailure("this is no address") from error
+
 
 def compose(outgoing: Outgoing) -> EmailMessage:
     """The e-mail. Raises PermanentFailure if the address or a header cannot be written."""
@@ -53,8 +63,8 @@ def compose(outgoing: Outgoing) -> EmailMessage:
 
 def _write_headers(mail: EmailMessage, outgoing: Outgoing) -> None:
     name, address = parseaddr(outgoing.sender)
-    mail["From"] = Address(one_line(outgoing.sender_name or name), addr_spec=address)
-    mail["To"] = Address(addr_spec=outgoing.address)
+    mail["From"] = Address(one_line(outgoing.sender_name or name, 80), addr_spec=address)
+    mail["To"] = Address(username=outgoing.mailbox[0], domain=outgoing.mailbox[1])
     mail["Subject"] = one_line(outgoing.rendered.subject)
     mail["Date"] = format_datetime(clock.now())
     mail["Message-ID"] = outgoing.message_id

@@ -49,7 +49,9 @@ class Message(Base):
     def settle(self, state: str, reason: str = "") -> None:
         """The last word on this message: sent, suppressed, failed or cancelled."""
         self.state, self.reason = state, reason
-        self.sent_at = clock.now() if state == "sent" else None
+        if state == "sent":
+            self.sent_at = clock.now()
+            self.context = {}  # words and personal links are not kept longer than they are needed
 
 
 class Suppression(Base):

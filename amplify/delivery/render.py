@@ -26,9 +26,14 @@ class Rendered:
     html: str
 
 
-def one_line(text: str) -> str:
-    """The text without line ends and control characters: fit for a header."""
-    return " ".join(CONTROL.sub(" ", text).split())
+def one_line(text: str, longest: int = 200) -> str:
+    """The text without line ends and control characters: fit for a header.
+
+    Python's email package decodes encoded words (RFC 2047) that stand in a value, and writes what comes out, line ends
+    included: a name like "=?utf-8?q?A=0D=0ABcc:_x?=" would become a header of its own. So none may begin.
+    """
+    line = " ".join(CONTROL.sub(" ", text).replace("=?", "= ?").split())
+    return line if len(line) <= longest else f"{line[: longest - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def unsubscribe_url(message: Message) -> str:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.core import events
 from amplify.core.db import reading
+from amplify.core.failpoints import reach
 from amplify.core.settings import Settings
 from amplify.delivery.channel import Channel, open_channel
 from amplify.delivery.envelope import Outgoing
@@ -55,7 +56,9 @@ def _send_all(sessions: Callable[[], Session], channel: Channel, ids: Sequence[i
         try:
             outgoing = _prepare(sessions, channel.settings, message_id)
             if outgoing is not None:
+                reach("send-before")
                 channel.send(outgoing)
+                reach("send-after")
                 _settle(sessions, message_id, "sent")
                 batch.sent += 1
         except PermanentFailure as failure:

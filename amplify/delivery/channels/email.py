@@ -24,7 +24,7 @@ class Email(Channel):
         mail = compose(outgoing)
         server = self._connected()
         try:
-            server.send_message(mail, to_addrs=[outgoing.address])
+            server.send_message(mail, to_addrs=["@".join(outgoing.mailbox)])
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             self._drop_if_closing(code)
