@@ -8,7 +8,7 @@ from apiflask import APIFlask
 from flask import Flask, request
 
 from amplify import __version__, wiring
-from amplify.core import boundary, headers, health, metrics, openapi, paths, problems, ui
+from amplify.core import api_docs, boundary, headers, health, metrics, openapi, paths, problems, ui
 from amplify.core import db as database
 from amplify.core.db import db
 from amplify.core.i18n import babel, choose_language, remember_language
@@ -83,6 +83,7 @@ def _install_frame(app: APIFlask, settings: Settings) -> None:
     boundary.install(app)
     problems.install(app)
     openapi.install(app)
+    api_docs.install(app)
     metrics.install(app)
     app.register_blueprint(health.blueprint)
     app.after_request(remember_language)

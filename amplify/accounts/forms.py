@@ -28,6 +28,7 @@ ROLE_NAMES = {
     "marketer": _l("Marketer: surveys, campaigns and rewards"),
     "brand": _l("Brand: looks at everything, changes nothing"),
 }
+ROLE_CHOICES = [SelectChoice(role, label) for role, label in ROLE_NAMES.items()]
 LANGUAGE_CHOICES = [SelectChoice(code, name) for code, name in LANGUAGE_NAMES.items()]
 
 
@@ -75,7 +76,7 @@ class InviteForm(FlaskForm):  # type: ignore[misc]
 
     person = StringField(_l("Name"), [Length(max=200)])
     email = StringField(_l("E-mail address"), _required(320), render_kw={"type": "email", "autocomplete": "off"})
-    role = RadioField(_l("Role"), choices=[SelectChoice(role, label) for role, label in ROLE_NAMES.items()], default="marketer")
+    role = RadioField(_l("Role"), choices=ROLE_CHOICES, default="marketer")
     locale = SelectField(_l("Language"), choices=LANGUAGE_CHOICES, default="en")
 
     def values(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The `amplify` command. Each file in this folder brings one group or command under its own name: drop one in, it is there."""
+"""The `amplify` command. Each file in this folder brings one group or command under its own name."""
 
 import sys
 from importlib import import_module

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from amplify.accounts import audit, services, signing
 from amplify.accounts.models import ApiKey, AuditEntry, SigningKey, User
 from amplify.brands.models import Brand
+from amplify.core.errors import Invalid
 from tests.client import Client
 from tests.world import a_brand, a_key, a_user
 
@@ -131,7 +132,7 @@ class TestPeople:
         assert client.post_form("/console/people", {"email": "x@acme.example", "role": role}).status_code == 422
 
     @pytest.mark.usefixtures("admin")
-    @pytest.mark.parametrize("email", ["", "nobody", "a@b@c.example", "a\r\nBcc: x@acme.example", "x" * 400 + "@a.example"])
+    @pytest.mark.parametrize("email", ["", "nobody", "a@b@c.example", "a\r\nBcc: x@b.example", "x" * 400 + "@a.test"])
     def test_an_address_that_is_none_is_refused(self, session: Session, client: Client, email: str) -> None:
         assert client.post_form("/console/people", {"email": email, "role": "brand"}).status_code == 422
         assert len(session.scalars(sa.select(User)).all()) == 1
@@ -160,7 +161,7 @@ class TestPeople:
         assert bob.email not in client.get("/console/people").text
 
     def test_a_password_of_the_command_line_has_twelve_characters(self, session: Session, brand: Brand) -> None:
-        with pytest.raises(services.Invalid):
+        with pytest.raises(Invalid):
             services.create_user(session, brand, email="x@acme.example", role="admin", password="short")
 
 

@@ -1,7 +1,7 @@
 """Who may call what: nobody by default, staff by role, machines by scope, forms by token."""
 
 import pytest
-from flask import Flask, g, jsonify
+from flask import Flask, Response, g, jsonify
 from sqlalchemy.orm import Session
 
 from amplify.core.security import Access
@@ -16,7 +16,7 @@ def probes(app: Flask) -> None:
         return
 
     def add(name: str, access: Access | None) -> None:
-        def view() -> object:
+        def view() -> Response:
             return jsonify(brand=g.brand.slug if g.get("brand") else None, actor=g.get("actor"))
 
         if access:

@@ -101,8 +101,9 @@ def test_a_brand_is_found_by_its_slug_and_nothing_else(session: Session) -> None
     ],
 )
 def test_a_brand_that_makes_no_sense_names_the_field(session: Session, field: str, value: str) -> None:
+    given: dict[str, Any] = {"slug": "acme", "name": "Acme", field: value}
     with pytest.raises(Invalid) as refused:
-        create_brand(session, **{"slug": "acme", "name": "Acme", field: value})
+        create_brand(session, **given)
     assert refused.value.field == field
 
 

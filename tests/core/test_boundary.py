@@ -1,6 +1,7 @@
 """What comes in from outside is bounded and clean, or refused with field and rule; nothing makes a crash."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -8,17 +9,19 @@ from flask import Flask, Request
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field
+from werkzeug.datastructures import Headers
 from werkzeug.routing.converters import ValidationError as NoMatch
 from werkzeug.test import EnvironBuilder
 
 from amplify.core.boundary import MAX_DEPTH, parse, read_json, read_json_bytes
-from amplify.core.errors import AmplifyError, InvalidInput, Malformed, TooLarge, Unsupported
+from amplify.core.errors import InvalidInput, Malformed, TooLarge, Unsupported
 
 
 def request(body: bytes, limit: int | None = None, **headers: str) -> Request:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    named.setdefault("Content-Type", "application/json")
-    found = Request(EnvironBuilder(method="POST", input_stream=None, data=body, headers=named).get_environ())
+    named = Headers({"Content-Type": "application/json"})
+    for name, value in headers.items():
+        named[name.replace("_", "-")] = value
+    found = Request(EnvironBuilder(method="POST", data=body, headers=named).get_environ())
     found.max_content_length = limit
     return found
 
@@ -73,10 +76,8 @@ def test_what_is_fine_comes_through_unchanged(value: Any) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    try:
+    with suppress(Malformed):
         read_json_bytes(body)
-    except AmplifyError as refused:
-        assert refused.status == 400
 
 
 def test_a_compressed_body_is_refused_before_it_is_read() -> None:
