@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
-from amplify.sharing.models import Share, ShareLink
+from amplify.core.i18n import best_language, force_locale
+from amplify.sharing.cards.content import CardContent, card_href, card_of_link, spoken_words
+from amplify.sharing.models import ShareLink
+from amplify.sharing.page import disclosure_of
 
 # Networks cut a description between 150 and 300 characters; the rest is carried for nothing.
 DESCRIPTION_LENGTH = 280
@@ -24,6 +26,13 @@ class Preview:
     locale: str
     title: str
     description: str
+    # The picture made of the words; None: there are none, and the general picture serves.
+    card: CardContent | None
+
+    @property
+    def image(self) -> str:
+        """The picture's address below the installation's own; "" if the general one serves."""
+        return card_href(self.code, self.card) if self.card else ""
 
     @property
     def og_locale(self) -> str:
@@ -31,25 +40,23 @@ class Preview:
 
 
 def preview_of(session: Session, link_id: int) -> Preview:
-    """The customer's own words of the last share with this link, else the campaign's; the disclosure first when the
+    """What the customer said with this link, else the campaign's words; the disclosure first when the
     campaign is rewarded (16 CFR 255.5), since some networks keep the card for ever."""
     link = session.get_one(ShareLink, link_id)
     brand = session.get_one(Brand, link.brand_id)
     campaign = session.get_one(Campaign, link.campaign_id)
-    words = _last_words(session, link_id) or campaign.text(link.locale, "share_text", brand.default_locale)
-    disclosure = campaign.text(link.locale, "disclosure", brand.default_locale) if campaign.is_rewarded else ""
+    default = best_language(brand.default_locale)
+    words = spoken_words(session, link) or campaign.text(link.locale, "share_text", default)
+    with force_locale(link.locale):
+        disclosure = disclosure_of(campaign, brand, link.locale)
     return Preview(
         brand=brand,
         code=link.code,
         locale=link.locale,
-        title=campaign.text(link.locale, "headline", brand.default_locale),
+        title=campaign.text(link.locale, "headline", default),
         description=_shortened(" ".join(f"{disclosure} {words}".split())),
+        card=card_of_link(session, link, brand, campaign),
     )
-
-
-def _last_words(session: Session, link_id: int) -> str:
-    said = sa.select(Share.text).where(Share.link_id == link_id, Share.text != "")
-    return session.scalar(said.order_by(Share.id.desc()).limit(1)) or ""
 
 
 def _shortened(text: str) -> str:

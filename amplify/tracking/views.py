@@ -1,4 +1,4 @@
-"""The short link, and the pages where staff see what came of each."""
+"""The short link: the one address that friends, networks and machines ask for."""
 
 import logging
 from datetime import datetime
@@ -18,7 +18,7 @@ from amplify.core.web import amplify
 from amplify.sharing.tokens import ME_COOKIE, ME_PURPOSE, read_me
 from amplify.tracking import services
 from amplify.tracking.previews import preview_of
-from amplify.tracking.redirect import HEADERS, Hit, Target, decide, read_hit, with_click
+from amplify.tracking.redirect import HEADERS, Answer, Hit, Target, decide, read_hit, with_click
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("tracking", __name__)
@@ -36,15 +36,21 @@ def follow(code: str) -> Response:
         db.session.commit()
     hit = _hit(target)
     answer = decide(hit, target, now)
+    target = in_use(target, answer)
+    address = with_click(answer.url, _record(target, hit, now))
+    response = _preview(target, address) if answer.kind == "preview" else _way_on(address)
+    response.headers.update(HEADERS)
+    return response
+
+
+def in_use(target: Target | None, answer: Answer) -> Target:
+    """The target of a link that leads on. Raises NotFound (no such code), Gone (stopped, expired, host taken off)."""
     if target is None:
         raise NotFound(_l("This link leads nowhere. Perhaps a part of it was not copied."), rule="link-unknown")
     if not answer.records:
         g.brand = db.session.get(Brand, target.brand_id)
         raise Gone(_l("This link is not in use any more."), rule="link-ended")
-    address = with_click(answer.url, _record(target, hit, now))
-    response = _preview(target, address) if answer.kind == "preview" else _way_on(address)
-    response.headers.update(HEADERS)
-    return response
+    return target
 
 
 def _hit(target: Target | None) -> Hit:

@@ -68,7 +68,7 @@ def test_a_machine_gets_a_card_of_the_campaign(world: World, client: Client) -> 
     assert 'property="og:title" content="A stay to remember"' in page
     assert 'property="og:description" content="I slept like a stone."' in page
     assert 'property="og:site_name" content="Acme"' in page
-    assert 'property="og:image" content="http://localhost/static/img/share-card.png?v=' in page
+    assert f'property="og:image" content="http://localhost/s/{link.code}/card.png?v=' in page
     assert 'property="og:image:width" content="1200"' in page
     assert 'name="twitter:card" content="summary_large_image"' in page
     (stored,) = clicks(world.session)
