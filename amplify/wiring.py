@@ -4,36 +4,65 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
+from amplify.asks import reactions as asks
+from amplify.asks.services import next_step_for
+from amplify.campaigns import services as campaigns
+from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
+from amplify.campaigns.queries import upcoming
 from amplify.core import events
 from amplify.core.alarms import Alarm
 from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
+from amplify.customers.reactions import on_unsubscribed
+from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
+from amplify.delivery.jobs import deliver_messages, release_due
 from amplify.leaderboards import reactions as points
 from amplify.leaderboards.services import project
-from amplify.sharing.events import ShareConfirmed
+from amplify.rewards import reactions as rewards
+from amplify.rewards.delivering import deliver_pushes
+from amplify.rewards.planning import plan_pushes
+from amplify.sharing import outcomes
+from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown
+from amplify.sharing.tokens import PURPOSE
+from amplify.surveys import next_step
+from amplify.surveys.events import SurveyAnswered
+from amplify.surveys.import_job import work as import_answers
 from amplify.tracking.events import ConversionRefunded, Converted, HumanClicked
+from amplify.tracking.queries import outcomes as clicks_and_orders
 from amplify.tracking.services import track
 from amplify.tracking.visitors import forget_salts
 
 # Fact -> who reacts, in this order, in the publisher's transaction.
 REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
+    SurveyAnswered: (asks.on_answered,),
+    SharePageShown: (asks.on_share_page_shown,),
+    ShareOpened: (asks.on_share_opened,),
+    Unsubscribed: (on_unsubscribed,),
     ShareConfirmed: (points.on_share_confirmed,),
     HumanClicked: (points.on_human_click,),
     Converted: (points.on_converted,),
     ConversionRefunded: (points.on_refunded,),
+    CampaignStarted: (rewards.on_started,),
+    CampaignPaused: (rewards.on_paused,),
+    CampaignReleased: (rewards.on_released,),
+    CampaignStopped: (rewards.on_stopped,),
+    MessageSent: (rewards.on_message_sent,),
+    MessageNotSent: (rewards.on_message_not_sent,),
 }
 
 # Worker round: each takes (session, limit) and returns how many rows it moved; 0 means nothing to do.
 # Each round has a lease of its own and one transaction per call; one worker at a time runs it.
-ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, forget_salts)
+ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, release_due, forget_salts)
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
-JOBS: Sequence[Job] = ()
+JOBS: Sequence[Job] = (import_answers, plan_pushes, deliver_pushes, deliver_messages)
 
 # What the clock rings for: when it is due next, and what to do then. Late rings still ring; ringing twice is harmless.
-ALARMS: Sequence[Alarm] = ()
+ALARMS: Sequence[Alarm] = (Alarm("campaigns", upcoming, campaigns.ring),)
 
 
 def install(signer: Callable[[str], Signer]) -> None:
     """Connect the floors (once, at start)."""
     events.wire(REACTIONS)
+    outcomes.wire(clicks_and_orders)
+    next_step.wire(lambda session, response: next_step_for(session, response, signer(PURPOSE)))

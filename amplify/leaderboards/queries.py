@@ -20,6 +20,7 @@ from amplify.leaderboards.models import Board, Standing
 from amplify.leaderboards.snapshots import is_ranked, ranking_order
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.models import Click
+from amplify.tracking.queries import board_name
 
 # The column of a link that says whether it counts on a board of this kind.
 LINK_COLUMNS: dict[str, Any] = {
@@ -52,6 +53,11 @@ class Row:
     def highlight(self) -> bool:
         """For the table: the reader's own line."""
         return self.is_me
+
+
+def as_mine(row: Row) -> Row:
+    """The same line, marked as the reader's own."""
+    return replace(row, is_me=True)
 
 
 def top(session: Session, board: Board, limit: int, now: datetime) -> list[Row]:
@@ -87,7 +93,7 @@ def around(session: Session, board: Board, advocate_id: int, span: int, now: dat
     reverse = (Standing.score_log.asc(), Standing.reached_at.desc(), Standing.advocate_id.desc())
     above = _fetch(session, board, now, where=_is_better_than(mine), order=reverse, limit=span)
     below = _fetch(session, board, now, where=worse, order=ranking_order(), limit=span)
-    me = [replace(row, is_me=True) for row in _fetch(session, board, now, where=Standing.advocate_id == advocate_id)]
+    me = [as_mine(row) for row in _fetch(session, board, now, where=Standing.advocate_id == advocate_id)]
     first = rank - len(above)
     ranked = [replace(row, rank=first + index) for index, row in enumerate([*reversed(above), *me, *below])]
     return _with_raw_clicks(session, board, [row for row in ranked if row.is_listed or row.is_me])
@@ -141,12 +147,11 @@ def _fetch(
 
 
 def _row(standing: Standing, advocate: Advocate, erased_at: datetime | None, now: datetime, half_life: float) -> Row:
-    is_named = bool(advocate.shown_name) and erased_at is None and advocate.customer_id is not None
     return Row(
         rank=0,
         advocate_id=advocate.id,
-        name=advocate.public_name if is_named else advocate.pseudonym,
-        is_named=is_named,
+        name=board_name(advocate, erased_at),
+        is_named=bool(advocate.shown_name) and erased_at is None,
         is_listed=advocate.on_board,
         score=score_at(standing.score_log, now, half_life),
         recognition=score_at(standing.recognition_log, now, half_life),

@@ -1,0 +1,15 @@
+"""Causes of points in words, for the person who earned them."""
+
+from amplify.core.i18n import lazy_gettext as _l
+
+CAUSES = {
+    "human_click": _l("Somebody followed your link"),
+    "conversion": _l("Somebody who followed your link bought something"),
+    "share_confirmed": _l("Your share found its first reader"),
+    "refund": _l("A purchase was given back"),
+}
+EXPLAINED = {
+    "human_click": _l("a person follows your link"),
+    "conversion": _l("a person who followed your link buys something"),
+    "share_confirmed": _l("a share of yours finds its first reader (recognition only)"),
+}

@@ -1,0 +1,170 @@
+"""What staff and advocates see of links and clicks: raw and human counts side by side, and the reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.campaigns.models import Campaign
+from amplify.core import clock
+from amplify.core.errors import NotFound
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.customers.models import Customer
+from amplify.sharing.models import Advocate, ShareLink
+from amplify.sharing.outcomes import Figure
+from amplify.tracking.models import Click, ClickVerdict, Conversion
+
+PAGE = 50
+SORTS = ("created", "raw", "human", "orders")
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    """One link and what came of it."""
+
+    id: int
+    code: str
+    channel: str
+    advocate: str
+    campaign: str
+    created_at: datetime
+    raw: int
+    human: int
+    orders: int
+
+
+@dataclass(frozen=True)
+class Reason:
+    """So many clicks got this verdict by this rule; verdict None: not judged yet."""
+
+    verdict: str | None
+    rule: str
+    n: int
+
+
+def board_name(advocate: Advocate, erased_at: datetime | None) -> str:
+    """How an advocate may be called: the name they agreed to until they are erased, else the pseudonym."""
+    return advocate.pseudonym if erased_at is not None else advocate.public_name
+
+
+def links(
+    session: Session, brand_id: int, *, page: int = 1, sort: str = "-created", campaign_id: int | None = None
+) -> tuple[list[LinkRow], int]:
+    """A page of the brand's links and how many there are. `sort` is one of SORTS, with "-" for largest first."""
+    mine = [ShareLink.brand_id == brand_id, *([ShareLink.campaign_id == campaign_id] if campaign_id else [])]
+    total = session.scalar(sa.select(sa.func.count()).select_from(ShareLink).where(*mine)) or 0
+    query = _with_counts(brand_id).where(*mine).order_by(*_order(sort)).limit(PAGE).offset((page - 1) * PAGE)
+    return [_link_row(row) for row in session.execute(query)], int(total)
+
+
+def link_of(session: Session, brand_id: int, link_id: int) -> LinkRow:
+    """One link of the brand. Raises NotFound, also for another brand's."""
+    query = _with_counts(brand_id).where(ShareLink.brand_id == brand_id, ShareLink.id == link_id)
+    found = session.execute(query).first()
+    if found is None:
+        raise NotFound(_l("There is no such link."))
+    return _link_row(found)
+
+
+def reasons(session: Session, brand_id: int, *, link_id: int | None = None) -> list[Reason]:
+    """How the clicks of one link (of all the brand's links) were judged, most frequent first."""
+    n = sa.func.count(Click.id)
+    query = (
+        sa.select(ClickVerdict.verdict, ClickVerdict.rule, n)
+        .select_from(Click)
+        .join(ShareLink, ShareLink.id == Click.link_id)
+        .outerjoin(ClickVerdict, ClickVerdict.click_id == Click.id)
+        .where(ShareLink.brand_id == brand_id, *([ShareLink.id == link_id] if link_id else []))
+        .group_by(ClickVerdict.verdict, ClickVerdict.rule)
+        .order_by(n.desc(), ClickVerdict.rule)
+    )
+    return [Reason(verdict, rule or "", count) for verdict, rule, count in session.execute(query)]
+
+
+def clicks(session: Session, link_id: int, limit: int = 100) -> Sequence[Any]:
+    """The latest clicks of a link, each with its verdict and rule: at, user_agent, referrer_host, language, ..."""
+    columns = (Click.at, Click.method, Click.user_agent, Click.referrer_host, Click.language)
+    query = (
+        sa.select(*columns, ClickVerdict.verdict, ClickVerdict.rule, ClickVerdict.rules_version)
+        .outerjoin(ClickVerdict, ClickVerdict.click_id == Click.id)
+        .where(Click.link_id == link_id)
+        .order_by(Click.id.desc())
+        .limit(limit)
+    )
+    return session.execute(query).all()
+
+
+def recent(session: Session, brand_id: int, days: int = 30) -> tuple[int, int, int]:
+    """Raw clicks, human clicks and attributed orders of the last days."""
+    since = clock.now() - timedelta(days=days)
+    counted = sa.select(sa.func.count(Click.id), sa.func.count(ClickVerdict.click_id))
+    only_human = sa.and_(ClickVerdict.click_id == Click.id, ClickVerdict.verdict == "human")
+    joined = counted.select_from(Click).join(ShareLink, ShareLink.id == Click.link_id)
+    query = joined.outerjoin(ClickVerdict, only_human).where(ShareLink.brand_id == brand_id, Click.at >= since)
+    raw, human = session.execute(query).one()
+    mine = Conversion.brand_id == brand_id, Conversion.link_id.is_not(None), Conversion.occurred_at >= since
+    return raw, human, session.scalar(sa.select(sa.func.count()).select_from(Conversion).where(*mine)) or 0
+
+
+def outcomes(session: Session, advocate: Advocate) -> list[Figure]:
+    """What the advocate sees on their share page of what followed."""
+    mine = ShareLink.advocate_id == advocate.id
+    counts = _with_counts(advocate.brand_id).where(mine).subquery()
+    raw, human, orders = session.execute(
+        sa.select(*(sa.func.coalesce(sa.func.sum(counts.c[name]), 0) for name in ("raw", "human", "orders")))
+    ).one()
+    if not raw:
+        return []
+    note = _l("of %(raw)s requests, machines and repeats among them", raw=int(raw))
+    return [Figure(_l("People who followed it"), int(human), note), Figure(_l("Purchases that followed"), int(orders))]
+
+
+def _with_counts(brand_id: int) -> sa.Select[*tuple[Any, ...]]:
+    """Links with their counts. Each count is a subquery per link: cheap for the page that is shown."""
+    return (
+        sa.select(
+            ShareLink,
+            Advocate,
+            Customer.erased_at,
+            Campaign.name.label("campaign"),
+            _count(Click.id, Click.link_id == ShareLink.id).label("raw"),
+            _count(ClickVerdict.click_id, ClickVerdict.link_id == ShareLink.id, ClickVerdict.verdict == "human").label(
+                "human"
+            ),
+            _count(Conversion.id, Conversion.link_id == ShareLink.id, Conversion.refunded_at.is_(None)).label("orders"),
+        )
+        .join(Advocate, Advocate.id == ShareLink.advocate_id)
+        .join(Campaign, Campaign.id == ShareLink.campaign_id)
+        .outerjoin(Customer, Customer.id == Advocate.customer_id)
+        .where(ShareLink.brand_id == brand_id)
+    )
+
+
+def _count(key: Any, *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
+    return sa.select(sa.func.count(key)).where(*where).correlate(ShareLink).scalar_subquery()
+
+
+def _order(sort: str) -> list[Any]:
+    name = sort.removeprefix("-")
+    if name not in SORTS:
+        sort, name = "-created", "created"
+    column = ShareLink.created_at if name == "created" else sa.literal_column(name)
+    return [column.desc() if sort.startswith("-") else column.asc(), ShareLink.id.desc()]
+
+
+def _link_row(row: Any) -> LinkRow:
+    link, advocate, erased_at, campaign, raw, human, orders = row
+    return LinkRow(
+        id=link.id,
+        code=link.code,
+        channel=link.channel,
+        advocate=board_name(advocate, erased_at),
+        campaign=campaign,
+        created_at=link.created_at,
+        raw=raw,
+        human=human,
+        orders=orders,
+    )
