@@ -58,16 +58,13 @@ class CardContent:
 
 
 def spoken_words(session: Session, link: ShareLink) -> str:
-    """What was said with this link: the words of the last share that has any, else the comment of the answer.
+    """What was said with this link: what stood in the person's field when they last opened it, be it nothing.
 
-    The answer is the one the link was last opened after; of a link that was not opened yet, the promoter's latest.
+    Words that they took out are not published. Before the link was opened, the promoter's latest comment.
     """
-    shares = sa.select(Share).where(Share.link_id == link.id).order_by(Share.id.desc()).limit(1)
-    if said := session.scalar(shares.where(Share.text != "")):
-        return said.text
-    if opened := session.scalar(shares.where(Share.response_id.is_not(None))):
-        return session.get_one(Response, opened.response_id).comment
-    return _latest_praise(session, link)
+    last = sa.select(Share.text).where(Share.link_id == link.id).order_by(Share.id.desc()).limit(1)
+    said = session.scalar(last)
+    return _latest_praise(session, link) if said is None else said
 
 
 def _latest_praise(session: Session, link: ShareLink) -> str:
