@@ -141,7 +141,8 @@ def _form(form: SurveyForm, survey: Survey | None = None) -> str:
 def _save(form: SurveyForm, survey: Survey | None) -> ResponseReturnValue:
     if not form.validate():
         return _form(form, survey), 422
-    said = {name: value for name, value in form.data.items() if name != "csrf_token"}
+    said: dict[str, Any] = {name: value or "" for name, value in form.data.items() if name != "csrf_token"}
+    said["is_open"] = bool(said["is_open"])
     try:
         saved = services.save_survey(db.session, g.brand, survey, actor=g.actor, **said)
     except AmplifyError as refused:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from amplify.core import nav
 from amplify.core.db import db
-from amplify.core.errors import AmplifyError, Gone
+from amplify.core.errors import AmplifyError
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
@@ -105,10 +105,7 @@ def columns(run_id: int) -> ResponseReturnValue:
 
 
 def _columns(run: ImportRun, form: MappingForm | None = None) -> str:
-    try:
-        header, sample = uploads.sample_of(run)
-    except FileNotFoundError:
-        raise Gone(_l("The uploaded file is gone. Upload it again."), rule="file-gone") from None
+    header, sample = uploads.sample_of(run)
     plain = uploads.suggested(db.session, g.brand, run, header)
     chosen = {name: rule["column"] for name, rule in plain.get("fields", {}).items()}
     if request.method == "POST":
@@ -127,8 +124,8 @@ def choose(run_id: int) -> ResponseReturnValue:
     form = MappingForm()
     if not form.validate():
         return _columns(run, form), 422
+    header, _sample = uploads.sample_of(run)
     try:
-        header, _sample = uploads.sample_of(run)
         base = uploads.suggested(db.session, g.brand, run, header)
         uploads.begin_check(db.session, run, uploads.build(base, form.data, request.form))
     except AmplifyError as refused:

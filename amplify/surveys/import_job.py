@@ -38,7 +38,8 @@ def _state(run_id: int) -> str:
 
 def _fail(run_id: int, error: Exception) -> None:
     db.session.rollback()
-    reason = str(getattr(error, "message", "")) or "The uploaded file is gone."
+    reasons = [str(fault.message) for fault in error.faults or (error,)] if isinstance(error, AmplifyError) else []
+    reason = " ".join(reasons) or "The uploaded file is gone."
     importing.fail(db.session.get_one(ImportRun, run_id), reason)
     db.session.commit()
 
@@ -55,8 +56,10 @@ def check(run_id: int) -> None:
     db.session.commit()
 
 
-def run(run_id: int, on_chunk: Callable[[ImportRun], None] = lambda one: None) -> ImportRun:
-    """The real run from its cursor to the end. `on_chunk` hears after each commit.
+def run(
+    run_id: int, on_chunk: Callable[[ImportRun], None] = lambda one: None, *, size: int = rows.CHUNK
+) -> ImportRun:
+    """The real run from its cursor to the end, `size` rows a transaction. `on_chunk` hears after each commit.
 
     Raises what the file or the mapping is at fault for; rows stored before stay.
     """
@@ -65,7 +68,7 @@ def run(run_id: int, on_chunk: Callable[[ImportRun], None] = lambda one: None) -
         db.session.commit()  # nothing is held while rows are read
     chosen = importing.mapping_of(one)
     start = one.lines_done
-    for chunk in rows.chunks(Path(one.file_path), chosen, skip=start):
+    for chunk in rows.chunks(Path(one.file_path), chosen, skip=start, size=size):
         if not importing.take(db.session, brand, one, chosen, chunk, start):
             db.session.rollback()
             return one

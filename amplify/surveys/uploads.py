@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from amplify.brands.models import Brand
-from amplify.core.errors import Malformed
+from amplify.core.errors import Gone, Malformed
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.jobs import enqueue
 from amplify.core.tokens import short_code
@@ -42,8 +42,10 @@ def dialect_of(run: ImportRun) -> Dialect:
 
 
 def sample_of(run: ImportRun) -> tuple[list[str], list[list[str]]]:
-    """The header and the first rows. Raises Malformed, FileNotFoundError."""
+    """The header and the first rows. Raises Malformed, or Gone once the file has served."""
     path, dialect = Path(run.file_path), dialect_of(run)
+    if not path.is_file():
+        raise Gone(_l("The uploaded file is gone. Upload it again."), rule="file-gone")
     header = rows.header_of(path, dialect)
     first = [record.cells for record, _ in zip(rows.records(path, dialect), range(SAMPLES), strict=False)]
     return header, [cells for cells in first if cells is not None]

@@ -68,7 +68,8 @@ def _answers(session: Session) -> list[Response]:
 def test_the_page_asks_in_the_language_of_link_browser_or_brand(
     session: Session, brand: Brand, survey: Survey, client: Client
 ) -> None:
-    english, spanish = "How likely are you to recommend Acme to a friend?", "¿Qué probabilidad hay de que recomiendes Acme"
+    english = "How likely are you to recommend Acme to a friend?"
+    spanish = "¿Qué probabilidad hay de que recomiendes Acme"
     assert english in client.get(PAGE).text
     assert spanish in client.get(f"{PAGE}?lang=es").text
     fresh = client.application.test_client()
@@ -109,7 +110,7 @@ def test_an_answer_is_stored_and_thanked_for(
 
 
 @pytest.mark.usefixtures("leads_nowhere", "survey")
-@pytest.mark.parametrize(("score", "words"), [("10", "that makes us happy"), ("7", "even better"), ("0", "being frank")])
+@pytest.mark.parametrize(("score", "words"), [("10", "makes us happy"), ("7", "even better"), ("0", "being frank")])
 def test_the_thank_you_fits_the_answer(client: Client, score: str, words: str) -> None:
     assert words in client.get(_send(client, score=score).location).text
 

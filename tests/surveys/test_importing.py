@@ -47,11 +47,7 @@ def _lines(n: int) -> str:
     return "Id,Score,Place\n" + "".join(f"r{i},{i % 11},Place {i % 3}\n" for i in range(n))
 
 
-def test_a_run_that_was_cut_off_goes_on_where_it_was(
-    session: Session, prepare: Prepare, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rows, "CHUNK", 10)
-    monkeypatch.setattr(rows.chunks, "__kwdefaults__", {"skip": 0, "size": 10})
+def test_a_run_that_was_cut_off_goes_on_where_it_was(session: Session, prepare: Prepare) -> None:
     run = prepare(_lines(35) + "bad,99,Place 1\n")
 
     class Killed(BaseException):
@@ -62,7 +58,7 @@ def test_a_run_that_was_cut_off_goes_on_where_it_was(
             raise Killed
 
     with pytest.raises(Killed):
-        import_job.run(run.id, kill)
+        import_job.run(run.id, kill, size=10)
     session.rollback()
     assert (run.state, run.lines_done, _n(session, Response)) == ("running", 20, 20)
     import_job.work({"run": run.id})
