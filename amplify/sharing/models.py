@@ -81,7 +81,7 @@ class Share(Base):
     link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
     response_id: Mapped[int | None] = mapped_column(sa.ForeignKey("responses.id"))
     state: Mapped[Text40] = mapped_column(sa.String(40), default="opened")
-    text: Mapped[str] = mapped_column(sa.Text, default="")  # what the person put into the composer, their own words
+    text: Mapped[str] = mapped_column(sa.Text, default="")  # their own words; they make the card too
     disclosure: Mapped[str] = mapped_column(sa.Text, default="")  # what stood first, if rewarded
     # Finds whether another account already shared the same words (see wording.words_hash).
     words_hash: Mapped[str] = mapped_column(sa.String(64), default="")

@@ -33,11 +33,11 @@ def open_channel(
     """
     if not visit.campaign.takes_shares:
         raise Conflict(_l("Nothing new can be shared with this campaign."), field="campaign", rule="not-live")
-    words = clean(words) if channel.may_prefill else ""
+    words = clean(words)
     if len(words) > drafts.LONGEST:
         raise Invalid("text", "max-length", _l("This is too long: %(n)s characters at most.", n=drafts.LONGEST))
     response = visit.response
-    if drafts.is_somebody_elses(session, brand.id, visit.advocate, words, response):
+    if channel.may_prefill and drafts.is_somebody_elses(session, brand.id, visit.advocate, words, response):
         text = _l("Somebody else already shared exactly these words. Change a few, so that they are yours.")
         raise Invalid("text", "own-words", text)
     link = link_for(session, brand, visit.advocate, visit.campaign, channel.name, locale=locale, response=response)

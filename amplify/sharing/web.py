@@ -10,8 +10,10 @@ from amplify.core.ui import asset
 from amplify.core.web import amplify
 from amplify.sharing import drafts
 from amplify.sharing.cards.content import CardContent, make
+from amplify.sharing.cards.drawing import render
 from amplify.sharing.cards.store import CardStore
 from amplify.sharing.tokens import PURPOSE, read_token
+from amplify.sharing.wording import clean
 
 blueprint = Blueprint("draft_cards", __name__)
 
@@ -44,6 +46,20 @@ def card_response(card: CardContent | None, *, cache: str) -> Response:
 @public()
 def draft_card(token: str) -> Response:
     """The card that the first draft of this share page would make; nobody else has its address."""
+    return card_response(_card(token), cache="private, no-cache")
+
+
+@blueprint.post("/share/<token>/card.png")
+@public(csrf=False)  # the token in the address is what nobody else can know
+def typed_card(token: str) -> Response:
+    """The card of the words in the field, drawn for the page's preview and not kept."""
+    card = _card(token, clean(request.form.get("words", ""))[: drafts.LONGEST])
+    if card is None:
+        return Response(status=204)
+    return Response(render(card), content_type="image/png", headers={"Cache-Control": "no-store"})
+
+
+def _card(token: str, words: str | None = None) -> CardContent | None:
     installation = amplify()
     visit = read_token(
         db.session, installation.signer(PURPOSE), token, max_age_days=installation.settings.ask_link_days
@@ -52,8 +68,9 @@ def draft_card(token: str) -> Response:
     brand = db.session.get_one(Brand, advocate.brand_id)
     locale = best_language(str(get_locale()))
     place = db.session.get(Location, answer.location_id) if answer and answer.location_id else None
-    words = drafts.first_draft(db.session, brand, visit.campaign, advocate, answer, locale)
-    card = make(
+    if words is None:
+        words = drafts.first_draft(db.session, brand, visit.campaign, advocate, answer, locale)
+    return make(
         words,
         brand=brand,
         campaign=visit.campaign,
@@ -61,4 +78,3 @@ def draft_card(token: str) -> Response:
         locale=locale,
         place=place.name if place else "",
     )
-    return card_response(card, cache="private, no-cache")

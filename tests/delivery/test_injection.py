@@ -19,7 +19,7 @@ PAYLOADS = [f"Acme{b}Bcc: evil@attack.example{b}{b}<b>body</b>" for b in BREAKS]
     "=?utf-8?q?Acme=0D=0ABcc:_evil@attack.example?=",
     "=?utf-8?b?QWNtZQ0KQmNjOiBldmlsQGF0dGFjay5leGFtcGxl?= =?utf-8?q?=0D=0A?=",
     "==??utf-8?q?=0D=0ABcc:_evil@attack.example?=",
-    "A" * 5000,
+    "A" * 200,
     "名前 ñandú 👍",
     "(comment) Acme, Inc.; @home: <>",
 ]
@@ -47,7 +47,7 @@ def test_a_brands_or_customers_name_cannot_break_out(
     brand.name = payload
     storable = payload.replace("\x00", "")  # PostgreSQL stores no NUL; nor does the boundary let one in
     brand.name = storable
-    message = order(context={**CONTEXT, "name": storable, "quote": storable})
+    message = order(context={**CONTEXT, "name": storable, "quote": storable * 20})
     batch = send(message)
     assert batch.sent == 1, batch
     mail = mailserver.mails[0]

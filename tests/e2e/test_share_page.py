@@ -156,6 +156,17 @@ def test_the_counter_counts_what_is_left(make: Any, new_page: Any) -> None:
     expect(page.locator("#room")).to_have_text(str(room - 2))
 
 
+def test_the_picture_is_drawn_anew_when_typing_rests(make: Any, new_page: Any, csp_violations: Any) -> None:
+    page = new_page(390)
+    refused = csp_violations(page)
+    page.goto(make())
+    with page.expect_response(lambda r: r.url.endswith("/card.png?lang=en") and r.request.method == "POST"):
+        page.locator("#words").fill("Entirely other words")
+    expect(page.locator("#card")).to_have_attribute("src", re.compile("^data:image/png"))
+    assert page.evaluate("document.querySelector('#card').naturalWidth") == 1200
+    assert refused == []
+
+
 def test_copying_the_link_is_recorded_without_leaving_the_page(make: Any, new_page: Any, site: Any) -> None:
     page = new_page(390, permissions=["clipboard-read", "clipboard-write"])
     address = make()

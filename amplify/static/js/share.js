@@ -1,5 +1,6 @@
 // The share page: tells the server that a channel was opened where no form was sent (the device's share sheet, a copied
-// link), and keeps what was typed if the page is left and opened again. The page works without.
+// link), keeps what was typed if the page is left and opened again, and draws the link's picture anew when typing rests.
+// The page works without.
 
 const form = document.querySelector("form[data-share]");
 const words = form?.querySelector("textarea");
@@ -8,6 +9,15 @@ function record(event) {
   const name = event.target.dataset.record;
   if (!name) return;
   fetch(form.dataset.share + name, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true });
+}
+
+async function redraw(picture) {
+  const body = new URLSearchParams({ words: words.value });
+  const answer = await fetch(picture.dataset.card, { method: "POST", body }).catch(() => null);
+  if (answer?.status !== 200) return;
+  const reader = new FileReader();
+  reader.onload = () => { picture.src = reader.result; picture.removeAttribute("data-old"); };
+  reader.readAsDataURL(await answer.blob());
 }
 
 if (form) {
@@ -31,6 +41,14 @@ if (form) {
       words.value = kept;
       words.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    words.addEventListener("input", () => sessionStorage.setItem(key, words.value));
+    const picture = document.querySelector("[data-card]");
+    let rest;
+    words.addEventListener("input", () => {
+      sessionStorage.setItem(key, words.value);
+      picture?.setAttribute("data-old", "");
+      clearTimeout(rest);
+      rest = setTimeout(() => redraw(picture), 900);
+    });
+    if (kept && picture && kept !== words.defaultValue) redraw(picture);
   }
 }
