@@ -40,9 +40,7 @@ def _value(rule: Rule, name: str) -> object:
 
 
 def test_every_endpoint_states_its_access(app: Flask) -> None:
-    silent = [
-        name for name, view in app.view_functions.items() if access_of(view) is None and "probe" not in name
-    ]
+    silent = [name for name, view in app.view_functions.items() if access_of(view) is None and "probe" not in name]
     assert silent == []
 
 

@@ -24,9 +24,7 @@ def begin(session: Session, user: User) -> str:
 def is_alive(session: Session, user: User, secret: str) -> bool:
     """Whether this secret is a running sign-in of this person."""
     found = session.scalar(sa.select(StaffSession).where(StaffSession.secret_hash == tokens.digest(secret)))
-    return bool(
-        found and found.user_id == user.id and found.ended_at is None and found.expires_at > clock.now()
-    )
+    return bool(found and found.user_id == user.id and found.ended_at is None and found.expires_at > clock.now())
 
 
 def end(session: Session, secret: str) -> None:

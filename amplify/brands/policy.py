@@ -41,9 +41,7 @@ def change_policy(session: Session, brand: Brand, changes: dict[str, Any]) -> di
     """
     wanted = {name: _checked(name, value) for name, value in changes.items()}
     _check_together({name: wanted.get(name, getattr(brand, name)) for name in ("promoter_min", "detractor_max")})
-    changed = {
-        name: [getattr(brand, name), value] for name, value in wanted.items() if getattr(brand, name) != value
-    }
+    changed = {name: [getattr(brand, name), value] for name, value in wanted.items() if getattr(brand, name) != value}
     for name, (_before, after) in changed.items():
         setattr(brand, name, after)
     session.flush()

@@ -77,9 +77,7 @@ def check_timezone(field: str, name: str) -> str:
     return name
 
 
-def ensure_business_line(
-    session: Session, brand_id: int, key: str, name: str | None = None
-) -> BusinessLine:
+def ensure_business_line(session: Session, brand_id: int, key: str, name: str | None = None) -> BusinessLine:
     """The line of this key, made if need be; safe when two make it at once. Raises Invalid("key", ...)."""
     return _ensure(session, BusinessLine, brand_id, key, name)
 

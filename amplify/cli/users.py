@@ -25,9 +25,7 @@ def command() -> None:
 @click.option("--locale", type=click.Choice(["en", "es"]), help="The brand's language if not given.")
 @click.option("--ask-password", is_flag=True, help="Type the password instead of having one made.")
 @json_option
-def create(
-    slug: str, email: str, role: str, name: str, locale: str | None, ask_password: bool, as_json: bool
-) -> None:
+def create(slug: str, email: str, role: str, name: str, locale: str | None, ask_password: bool, as_json: bool) -> None:
     """Make an account. Without --ask-password a password is made and shown once."""
     made = None if ask_password else secrets.token_urlsafe(GENERATED_BYTES)
     password = made or click.prompt("Password", hide_input=True, confirmation_prompt=True)

@@ -46,9 +46,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-BigId = sa.BigInteger().with_variant(
-    sa.Integer(), "sqlite"
-)  # SQLite autoincrements only an INTEGER primary key
+BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite autoincrements only an INTEGER primary key
 Json = sa.JSON().with_variant(JSONB(), "postgresql")
 
 PrimaryKey = Annotated[int, mapped_column(BigId, primary_key=True, autoincrement=True)]

@@ -32,9 +32,7 @@ def menu(roles: Iterable[str]) -> list[dict[str, Any]]:
     """What somebody with these roles sees: label, href, icon, active."""
     mine = set(roles)
     shown = sorted((e for e in _entries.values() if mine & set(e.roles)), key=lambda entry: entry.order)
-    return [
-        {"label": e.label, "href": url_for(e.endpoint), "icon": e.icon, "active": _is_here(e)} for e in shown
-    ]
+    return [{"label": e.label, "href": url_for(e.endpoint), "icon": e.icon, "active": _is_here(e)} for e in shown]
 
 
 def _is_here(entry: Entry) -> bool:

@@ -64,9 +64,7 @@ class Signer:
     def read(self, token: str, *, max_age_days: float | None = None) -> Any:
         """The payload. Raises NotFound on a wrong signature, Gone when older than `max_age_days`."""
         try:
-            return self._serializer.loads(
-                token, max_age=None if max_age_days is None else int(max_age_days * 86_400)
-            )
+            return self._serializer.loads(token, max_age=None if max_age_days is None else int(max_age_days * 86_400))
         except SignatureExpired as error:
             raise Gone(_l("This link has expired."), rule="link-expired") from error
         except BadSignature as error:

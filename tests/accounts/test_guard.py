@@ -107,5 +107,3 @@ class TestTheGuard:
     def test_private_answers_are_kept_by_no_cache(self, session: Session, client: Client) -> None:
         client.sign_in(a_user(session, a_brand(session), "marketer"))
         assert client.get("/probe/staff").headers["Cache-Control"] == "private, no-store"
-
-

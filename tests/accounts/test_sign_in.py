@@ -128,9 +128,7 @@ class TestASignIn:
         with time_machine.travel(clock.now() + timedelta(hours=8, minutes=1)):
             assert not is_in(client)
 
-    def test_another_role_signs_out_everywhere(
-        self, session: Session, brand: Brand, client: Client, ana: User
-    ) -> None:
+    def test_another_role_signs_out_everywhere(self, session: Session, brand: Brand, client: Client, ana: User) -> None:
         a_user(session, brand, email="second@acme.example")
         sign_in(client)
         services.change_role(session, ana, "brand", "system")

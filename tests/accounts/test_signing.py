@@ -25,9 +25,7 @@ def brand(session: Session) -> Brand:
 
 @pytest.fixture
 def key(session: Session, brand: Brand) -> tuple[SigningKey, str]:
-    return signing.create_signing_key(
-        session, brand, key="shop", name="Shop", secret_key=SEAL, actor="system"
-    )
+    return signing.create_signing_key(session, brand, key="shop", name="Shop", secret_key=SEAL, actor="system")
 
 
 def signed(secret: str, body: bytes = BODY, at: datetime = NOW) -> dict[str, str]:
@@ -42,9 +40,7 @@ def verify(session: Session, brand: Brand, headers: dict[str, str], body: bytes 
         return signing.verify_signed(session, brand, "shop", headers, body, SEAL)
 
 
-def test_what_the_library_signs_is_taken(
-    session: Session, brand: Brand, key: tuple[SigningKey, str]
-) -> None:
+def test_what_the_library_signs_is_taken(session: Session, brand: Brand, key: tuple[SigningKey, str]) -> None:
     assert verify(session, brand, signed(key[1])) is key[0]
 
 
@@ -121,9 +117,7 @@ def test_a_key_of_another_brand_or_source_does_not_fit(
     session: Session, brand: Brand, key: tuple[SigningKey, str]
 ) -> None:
     other = a_brand(session, "other")
-    _row, secret = signing.create_signing_key(
-        session, other, key="shop", name="Shop", secret_key=SEAL, actor="system"
-    )
+    _row, secret = signing.create_signing_key(session, other, key="shop", name="Shop", secret_key=SEAL, actor="system")
     with pytest.raises(Unauthorized):
         verify(session, brand, signed(secret))
     assert verify(session, other, signed(secret))

@@ -78,8 +78,6 @@ def test_many_who_name_a_new_place_at_once_get_the_same_one(new_database: Any) -
     assert len(stored) == 1
 
 
-
-
 def test_a_brand_is_found_by_its_slug_and_nothing_else(session: Session) -> None:
     brand = a_brand(session)
     assert brand_by_slug(session, "acme") is brand
