@@ -30,7 +30,7 @@ blueprint = Blueprint("sharing", __name__)
 
 # Browsers check where a form leads even behind a redirect: composers, the mail program, the phone's messages.
 LEADS_TO = ("https:", "mailto:", "sms:")
-ME_SECONDS = 90 * 86_400
+ME_DAYS = 90
 LONGEST_NAME = 40
 
 
@@ -60,7 +60,7 @@ def _shown(shown: page.SharePage, status: int = 200) -> Response:
     response.set_cookie(
         ME_COOKIE,
         me_token(amplify().signer(ME_PURPOSE), shown.advocate),
-        max_age=ME_SECONDS,
+        max_age=ME_DAYS * 86_400,
         secure=amplify().settings.base_url.startswith("https://"),
         httponly=True,
         samesite="Lax",
@@ -166,4 +166,4 @@ def appear(token: str) -> ResponseReturnValue:
 def privacy(slug: str) -> ResponseReturnValue:
     """What is kept about people who share and people who follow a link, and for how long."""
     g.brand = brand_by_slug(db.session, slug)
-    return render_template("sharing/privacy.html", days=amplify().settings.attribution_days)
+    return render_template("sharing/privacy.html", days=ME_DAYS)
