@@ -38,15 +38,15 @@ class Unsettled(RuntimeError):
 class Chunk:
     """The next `size` of the chosen who are not in the ledger yet, after a rank."""
 
+    size: int
     after_rank: int = 0
-    size: int = CHUNK
 
 
 def begin(session: Session, campaign: Campaign, snapshot: Snapshot) -> None:
     """Plan the start: the first 2,000 here and now, the others by a job."""
     planned = 0
     while planned < AT_ONCE:
-        done = plan(session, campaign, snapshot, Chunk())
+        done = plan(session, campaign, snapshot, Chunk(size=CHUNK))
         planned += done
         if done < CHUNK:
             return
@@ -63,7 +63,7 @@ def plan_pushes(payload: dict[str, Any]) -> None:
         if campaign.state == "stopped":
             return
         snapshot = session.get_one(Snapshot, payload["snapshot_id"])
-        if plan(session, campaign, snapshot, Chunk()) == 0:
+        if plan(session, campaign, snapshot, Chunk(size=CHUNK)) == 0:
             return
         reach("plan-before-commit")
         session.commit()

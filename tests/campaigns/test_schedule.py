@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amplify.campaigns.schedule import instant_of, local_of, read_local, zone_names
@@ -54,6 +54,7 @@ def test_an_ordinary_time_is_taken_as_it_stands() -> None:
     assert read_local("2026-07-01T09:00", "UTC").case == "exact"
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2036, 1, 1)),  # noqa: DTZ001
     st.sampled_from(
