@@ -76,7 +76,7 @@ def release(session: Session, holder: str, name: str | None = None) -> None:
 def workers(session: Session) -> dict[str, datetime]:
     """Executor -> until when it counts as alive, of every worker that was not yet buried."""
     rows = session.execute(sa.select(Lease.holder, Lease.until).where(Lease.name.startswith(WORKER)))
-    return dict(rows.tuples().all())
+    return dict(list(rows))
 
 
 def bury(session: Session, executor_id: str) -> bool:

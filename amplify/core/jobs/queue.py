@@ -159,6 +159,7 @@ def drain(session: Session, limit: int = 1000) -> int:
     for done in range(limit):
         session.commit()
         row = _execute(session, _due()).first()
+        session.commit()  # the job has transactions of its own: SQLite's writer must be free for them
         if row is None:
             return done
         _perform(session, Try.of(row.name, row.inputs))
@@ -241,7 +242,7 @@ def _parked(row: Any) -> Parked:
     crashed = "its worker died with it again and again"
     error = str(json.loads(row.reason)) if row.reason else crashed
     at = datetime.fromtimestamp((row.completed_at or row.updated_at) / 1000, UTC)
-    return Parked(one.id, one.job, one.key, one.attempt, error, at)
+    return Parked(row.workflow_uuid, one.job, one.key, one.attempt, error, at)
 
 
 def retry(session: Session, job_id: str) -> bool:

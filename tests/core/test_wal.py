@@ -1,0 +1,117 @@
+"""SQLite's write-ahead log is shortened by one hand, and damage is found."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from amplify.core import wal
+from amplify.core.db import wal_reset_bug
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "a.db"
+
+
+@pytest.fixture
+def engine(file: Path) -> sa.Engine:
+    made = sa.create_engine(f"sqlite:///{file}", poolclass=sa.NullPool)
+    with made.begin() as connection:
+        connection.execute(sa.text("CREATE TABLE rows (id INTEGER PRIMARY KEY, text TEXT)"))
+    return made
+
+
+def fill(connection: sa.Connection, count: int) -> None:
+    connection.execute(sa.text("INSERT INTO rows (text) VALUES (:text)"), [{"text": "x" * 1000}] * count)
+
+
+def test_a_database_address_leads_to_its_file() -> None:
+    assert wal.file_of("sqlite:////var/lib/a.db") == Path("/var/lib/a.db")
+    assert wal.file_of("postgresql://a@b/c") is None
+
+
+@pytest.mark.parametrize(
+    ("version", "affected"),
+    [
+        ((3, 40, 1), True),
+        ((3, 44, 5), True),
+        ((3, 44, 6), False),
+        ((3, 45, 0), True),
+        ((3, 50, 6), True),
+        ((3, 50, 7), False),
+        ((3, 51, 2), True),
+        ((3, 51, 3), False),
+        ((3, 52, 0), False),
+    ],
+)
+def test_the_affected_versions_are_known(version: tuple[int, int, int], affected: bool) -> None:
+    assert wal_reset_bug(version) is affected
+
+
+def test_no_connection_of_an_affected_version_checkpoints_by_itself(file: Path, engine: sa.Engine) -> None:
+    with engine.connect() as keeps_it_open:
+        keeps_it_open.execute(sa.text("SELECT 1"))
+        keeps_it_open.commit()
+        for _ in range(4):  # more than SQLite's own threshold of 1,000 pages
+            with engine.begin() as connection:
+                fill(connection, 1500)
+        assert wal.log_bytes(file) > 5_000_000 or not wal_reset_bug()
+        assert wal.needs_checkpoint(file) == wal_reset_bug()
+
+
+def test_a_checkpoint_cuts_the_log_to_nothing_and_loses_nothing(file: Path, engine: sa.Engine) -> None:
+    with engine.connect() as other:
+        other.execute(sa.text("SELECT 1"))
+        other.commit()
+        with engine.begin() as connection:
+            fill(connection, 500)
+        assert wal.log_bytes(file) > 0
+        assert wal.checkpoint(file)
+        assert wal.log_bytes(file) == 0
+        assert other.execute(sa.text("SELECT count(*) FROM rows")).scalar() == 500
+
+
+def test_a_checkpoint_gives_way_to_a_slow_reader_and_to_a_writer(file: Path, engine: sa.Engine) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM rows").fetchone()
+        with engine.begin() as connection:
+            fill(connection, 10)
+        assert not wal.checkpoint(file, patience_seconds=0.1)
+        reader.execute("COMMIT")
+        with engine.begin() as connection:
+            fill(connection, 10)
+            assert not wal.checkpoint(file, patience_seconds=0.1)
+    assert wal.log_bytes(file) == 0 or wal.checkpoint(file)
+
+
+def test_a_file_that_was_closed_is_not_taken_for_a_crash(file: Path, engine: sa.Engine) -> None:
+    assert not wal.was_left_open(file)
+    with engine.begin() as connection:
+        fill(connection, 1)
+        assert wal.was_left_open(file) is (wal.log_bytes(file) > 0)
+
+
+def test_a_whole_file_passes_and_a_damaged_one_does_not(file: Path, engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        fill(connection, 2000)
+    assert wal.check(file) == "integrity_check"
+    with file.open("r+b") as raw:
+        raw.seek(20 * 4096)
+        raw.write(b"\x55" * 8192)
+    with pytest.raises(wal.Damaged):
+        wal.check(file)
+
+
+def test_a_file_that_is_no_database_is_damaged(file: Path) -> None:
+    file.write_bytes(b"this is no database at all" * 100)
+    with pytest.raises(wal.Damaged):
+        wal.check(file)
+
+
+def test_large_files_get_the_quick_check(file: Path, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wal, "FULL_CHECK_BYTES", 10)
+    assert wal.check(file) == "quick_check"
