@@ -40,7 +40,7 @@ def _is_person() -> bool:
 
 
 @blueprint.post("/ask/<token>/decline")
-@public(csrf=False)  # the token in the address is what nobody else can know
+@public(csrf=False, limited=False)  # the token in the address is what nobody else can know
 def decline(token: str) -> ResponseReturnValue:
     """ "No thanks"."""
     visit = _visit(token)

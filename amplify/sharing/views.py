@@ -82,7 +82,7 @@ def share(token: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/share/<token>/open/<name>")
-@public(csrf=False)  # the token in the address is what nobody else can know
+@public(csrf=False, limited=False)  # the token in the address is what nobody else can know
 @forms_may_lead_to(*LEADS_TO)
 def open_named(token: str, name: str) -> ResponseReturnValue:
     """One tap on a channel."""
@@ -147,7 +147,7 @@ def qr(token: str, code: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/share/<token>/name")
-@public(csrf=False)  # as above
+@public(csrf=False, limited=False)  # as above
 def appear(token: str) -> ResponseReturnValue:
     """How the person appears on leaderboards: under their pseudonym, under a name they agree to, or not at all."""
     visit, choice = _visit(token), request.form.get("appear", "pseudonym")

@@ -1,5 +1,6 @@
 """What every share channel must keep; a new file in sharing/channels is tested without being named here."""
 
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -16,20 +17,7 @@ URL = "https://amplify.example/s/aB3dE6gH9"
 # What people write: letters of many scripts, emoji, line ends, and what could break an address.
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n&=#%+?"), max_size=200)
 
-NEW = """
-from amplify.sharing.channel import Channel, Draft, address
-
-
-class Pigeon(Channel):
-    name = "pigeon"
-    label = "Pigeon post"
-    icon = "send"
-    order = 1
-    max_length = 20
-
-    def compose(self, draft: Draft) -> str:
-        return address("https://pigeons.example/fly", text=draft.text)
-"""
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=CHANNELS, ids=lambda channel: channel.name)
@@ -107,10 +95,25 @@ def test_names_are_given_once_and_the_order_is_stable() -> None:
     assert [c.order for c in CHANNELS] == sorted(c.order for c in CHANNELS)
 
 
-def test_a_file_in_the_folder_is_a_channel(tmp_path: Path) -> None:
-    (tmp_path / "pigeon.py").write_text(NEW)
-    found = load([str(tmp_path), str(Path(__file__).parents[2] / "amplify" / "sharing" / "channels")])
-    assert next(iter(found)) == "pigeon"
+def test_the_channel_of_the_documentation_works(tmp_path: Path) -> None:
+    example = re.search(r"```python\n(.*?)```", (ROOT / "docs" / "extending.md").read_text(), re.DOTALL)
+    assert example is not None
+    (tmp_path / "telegram.py").write_text(example[1])
+    found = load([str(ROOT / "amplify" / "sharing" / "channels"), str(tmp_path)])
+    names = list(found)
     assert len(found) == len(CHANNELS) + 1
-    with pytest.raises(Invalid):
-        found["pigeon"].check(Draft("Far too long for a pigeon", URL))
+    assert names.index("whatsapp") + 1 == names.index("telegram") == names.index("facebook") - 1
+    made = found["telegram"]
+    test_a_channel_says_what_it_is(made)
+    test_the_act_of_sharing_is_rewarded_nowhere(made)
+    test_a_composers_address_is_one_and_a_page_of_ours_has_none(made)
+    test_what_is_too_long_is_refused_and_never_cut(made)
+    address = made.compose(Draft("Go there", URL, disclosure="#ad"))
+    assert parse_qs(urlsplit(address or "").query) == {"url": [URL], "text": ["#ad\n\nGo there"]}
+
+
+def test_the_documentation_names_every_folder_of_plug_ins() -> None:
+    page = (ROOT / "docs" / "extending.md").read_text()
+    folders = [f for name in ("channels", "types", "sources") for f in (ROOT / "amplify").glob(f"*/{name}")]
+    assert folders
+    assert [str(f.relative_to(ROOT)) for f in folders if f"`{f.relative_to(ROOT)}/`" not in page] == []
