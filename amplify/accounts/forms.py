@@ -76,8 +76,8 @@ class InviteForm(FlaskForm):  # type: ignore[misc]
 
     person = StringField(_l("Name"), [Length(max=200)])
     email = StringField(_l("E-mail address"), _required(320), render_kw={"type": "email", "autocomplete": "off"})
-    role = RadioField(_l("Role"), choices=ROLE_CHOICES, default="marketer")
-    locale = SelectField(_l("Language"), choices=LANGUAGE_CHOICES, default="en")
+    role = RadioField(_l("Role"), [InputRequired()], choices=ROLE_CHOICES, default="marketer")
+    locale = SelectField(_l("Language"), [InputRequired()], choices=LANGUAGE_CHOICES, default="en")
 
     def values(self) -> dict[str, Any]:
         """The arguments of services.create_user."""

@@ -7,6 +7,7 @@ from typing import Any
 from apiflask import APIFlask
 from flask import render_template
 
+from amplify.core.boundary import MAX_INTEGER
 from amplify.core.openapi import METHODS, REFUSALS
 from amplify.core.security import public
 
@@ -67,10 +68,16 @@ def _parameters(spec: dict[str, Any], found: dict[str, Any]) -> Iterator[Field]:
 
 def _body(spec: dict[str, Any], found: dict[str, Any]) -> Iterator[Field]:
     content = found.get("requestBody", {}).get("content", {})
-    schema = _resolved(spec, content.get("application/json", {}).get("schema", {}))
+    yield from _members(spec, content.get("application/json", {}).get("schema", {}), "")
+
+
+def _members(spec: dict[str, Any], schema: dict[str, Any], prefix: str) -> Iterator[Field]:
+    schema = _resolved(spec, schema)
     for name, part in schema.get("properties", {}).items():
         text = part.get("description", "")
-        yield Field("body", name, kind(spec, part), name in schema.get("required", ()), text)
+        yield Field("body", prefix + name, kind(spec, part), name in schema.get("required", ()), text)
+        for inner in [part, *part.get("anyOf", ())]:
+            yield from _members(spec, inner, f"{prefix}{name}.")
 
 
 def _resolved(spec: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +90,8 @@ def kind(spec: dict[str, Any], schema: dict[str, Any]) -> str:
     """What a schema takes, in a few words: "integer 0..10", "text <= 80", "list of text"."""
     schema = _resolved(spec, schema)
     if choices := schema.get("anyOf") or schema.get("oneOf"):
-        return " | ".join(dict.fromkeys(kind(spec, choice) for choice in choices))
+        kinds = (kind(spec, choice) for choice in choices if choice.get("type") != "null")
+        return " | ".join(dict.fromkeys(kinds))
     if "enum" in schema:
         return " | ".join(map(str, schema["enum"]))
     if "const" in schema:
@@ -93,6 +101,8 @@ def kind(spec: dict[str, Any], schema: dict[str, Any]) -> str:
     if name == "list":
         name = f"list of {kind(spec, schema.get('items', {}))}"
     low, high = schema.get("minimum"), schema.get("maximum")
+    if high == MAX_INTEGER:
+        high = None
     if low is not None or high is not None:
         return f"{name} {'' if low is None else low}..{'' if high is None else high}"
     return f"{name} <= {schema['maxLength']}" if "maxLength" in schema else name

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from wtforms import BooleanField, Form, RadioField, SelectField, StringField, TextAreaField
-from wtforms.fields.choices import SelectChoice  # type: ignore[attr-defined]  # newer than its stubs
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
 from amplify.core import clock
@@ -14,7 +14,7 @@ from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 
 
-class SampleForm(Form):
+class SampleForm(Form):  # type: ignore[misc]
     """One field of each kind; posted empty it shows its errors."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Give it a name."))], description=_l("Only your team sees it."))

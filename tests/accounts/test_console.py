@@ -134,13 +134,13 @@ class TestPeople:
     @pytest.mark.usefixtures("admin")
     @pytest.mark.parametrize("email", ["", "nobody", "a@b@c.example", "a\r\nBcc: x@b.example", "x" * 400 + "@a.test"])
     def test_an_address_that_is_none_is_refused(self, session: Session, client: Client, email: str) -> None:
-        assert client.post_form("/console/people", {"email": email, "role": "brand"}).status_code == 422
+        assert client.post_form("/console/people", {"email": email, "role": "brand", "locale": "en"}).status_code == 422
         assert len(session.scalars(sa.select(User)).all()) == 1
 
     @pytest.mark.usefixtures("admin")
     def test_an_address_that_has_an_account_is_refused(self, session: Session, other: Brand, client: Client) -> None:
         a_user(session, other, email="bob@other.example")
-        answer = client.post_form("/console/people", {"email": "Bob@other.example", "role": "brand"})
+        answer = client.post_form("/console/people", {"email": "Bob@other.example", "role": "brand", "locale": "en"})
         assert answer.status_code == 409
 
     @pytest.mark.usefixtures("admin")
