@@ -1,0 +1,185 @@
+"""`amplify campaigns`: everything a campaign's page can do, for scripts."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand, BusinessLine, Location
+from amplify.brands.services import brand_by_slug
+from amplify.campaigns import queries, services
+from amplify.campaigns.models import Campaign
+from amplify.campaigns.schemas import CampaignIn, read
+from amplify.cli.common import database, json_option, show
+from amplify.core import clock
+from amplify.core.errors import Invalid
+from amplify.rewards import writing
+from amplify.rewards.dry_run import dry_run
+from amplify.rewards.queries import results
+from amplify.rewards.schemas import RewardIn
+from amplify.rewards.services import reward_of
+from amplify.rewards.uploading import upload_codes
+
+ACTOR = "command-line"
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+brand_option = click.option("--brand", "slug", required=True, help="The brand's short name.")
+
+Verb = Callable[[Session, Campaign], object]
+
+
+@click.group("campaigns")
+def command() -> None:
+    """Campaigns: write, check, start, pause, stop."""
+
+
+def _told(campaign: Campaign) -> dict[str, Any]:
+    return {
+        "id": campaign.id,
+        "name": campaign.name,
+        "state": campaign.state,
+        "starts_at": campaign.starts_at.isoformat() if campaign.starts_at else None,
+        "ends_at": campaign.ends_at.isoformat() if campaign.ends_at else None,
+        "timezone": campaign.timezone,
+        "occurrence": campaign.occurrence,
+        "is_rewarded": campaign.is_rewarded,
+    }
+
+
+@command.command("list")
+@brand_option
+@click.option("--state", default=None, help="Only those in this state.")
+@json_option
+def list_all(slug: str, state: str | None, as_json: bool) -> None:
+    """The brand's campaigns."""
+    with database() as session:
+        found = queries.of_brand(session, brand_by_slug(session, slug).id, state)
+        if as_json:
+            click.echo(json.dumps([_told(one) for one in found], ensure_ascii=False))
+            return
+        for one in found:
+            start = one.started_at or one.starts_at
+            click.echo(f"{one.id:>6}  {one.state:<9}  {start.isoformat() if start else '-':<25}  {one.name}")
+
+
+@command.command("show")
+@brand_option
+@click.argument("campaign_id", type=int)
+@json_option
+def show_one(slug: str, campaign_id: int, as_json: bool) -> None:
+    """One campaign and what it has come to."""
+    with database() as session:
+        campaign = _campaign(session, slug, campaign_id)
+        found = results(session, campaign)
+        given = found.reward
+        spent = {"spent_minor": given.spent_minor, "currency": given.currency} if given else {}
+        counts = {"pushed": found.pushed, "sent": found.sent, "redeemed": found.states["redeemed"]}
+        left = {"left_out": dict(found.left_out)}
+        show(_told(campaign) | counts | left | spent, as_json)
+
+
+@command.command("create")
+@brand_option
+@click.option("--file", "file", type=FILE, required=True, help="The campaign as TOML or JSON; see docs/campaigns.md.")
+@click.option("--codes", "codes", type=FILE, default=None, help="Codes for a pool, one per line.")
+@json_option
+def create(slug: str, file: Path, codes: Path | None, as_json: bool) -> None:
+    """Store a draft from a file, with its reward and its codes."""
+    with database() as session:
+        brand = brand_by_slug(session, slug)
+        data = _loaded(file)
+        reward = data.pop("reward", None)
+        _resolve_places(session, brand, data)
+        given = read(RewardIn, reward) if reward is not None else None
+        campaign = writing.create(session, brand, read(CampaignIn, data), given, ACTOR)
+        told = _told(campaign)
+        if codes is not None and (made := reward_of(session, campaign)) is not None:
+            with codes.open(encoding="utf-8-sig", newline="") as lines:
+                done = upload_codes(session, made, lines)
+            told |= {"codes_added": done.added, "codes_refused": done.refused}
+        session.commit()
+        show(told, as_json)
+
+
+@command.command("dry-run")
+@brand_option
+@click.argument("campaign_id", type=int)
+@json_option
+def dry(slug: str, campaign_id: int, as_json: bool) -> None:
+    """Who would get what if it started now, who not and why, and what it would cost at most."""
+    with database() as session:
+        run = dry_run(session, _campaign(session, slug, campaign_id))
+        told: dict[str, Any] = {
+            "chosen": len(run.candidates),
+            "getting": len(run.getting),
+            "left_out": dict(run.by_rule),
+            "languages": dict(run.by_language),
+            "cost_minor": run.cost_minor,
+            "currency": run.currency,
+            "codes_missing": run.codes_missing,
+        }
+        if as_json:
+            told["people"] = [
+                {"rank": one.rank, "name": one.name, "score": round(one.score, 3), "channel": one.channel,
+                 "locale": one.locale, "rule": one.rule}
+                for one in run.candidates
+            ]  # fmt: skip
+        show(told, as_json)
+
+
+def _verb(name: str, help_text: str, verb: Verb) -> None:
+    """One command per verb: they differ in nothing else."""
+
+    @command.command(name, help=help_text)
+    @brand_option
+    @click.argument("campaign_id", type=int)
+    @json_option
+    def said(slug: str, campaign_id: int, as_json: bool) -> None:
+        with database() as session:
+            campaign = _campaign(session, slug, campaign_id)
+            verb(session, campaign)
+            session.commit()
+            show(_told(campaign), as_json)
+
+
+_verb("schedule", "Let it start at its time.", lambda s, c: services.schedule(s, c, clock.now(), ACTOR))
+_verb("unschedule", "Back to a draft.", lambda s, c: services.unschedule(s, c, ACTOR))
+_verb("start", "Start it at once.", lambda s, c: services.start_now(s, c, clock.now(), ACTOR))
+_verb("pause", "Pending rewards wait, nobody shares anew.", lambda s, c: services.pause(s, c, ACTOR))
+_verb("resume", "Go on after a pause.", lambda s, c: services.resume(s, c, ACTOR))
+_verb("end", "Nobody shares anew; what was promised is sent.", lambda s, c: services.end(s, c, ACTOR))
+_verb("stop", "Links stop working, rewards not sent are cancelled.", lambda s, c: services.stop(s, c, ACTOR))
+
+
+def _campaign(session: Session, slug: str, campaign_id: int) -> Campaign:
+    return queries.get(session, brand_by_slug(session, slug).id, campaign_id)
+
+
+def _loaded(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        data = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except (ValueError, UnicodeDecodeError) as error:  # both parsers' errors are ValueErrors
+        raise click.ClickException(f"{file.name}: {error}") from error
+    if not isinstance(data, dict):
+        raise click.ClickException(f"{file.name}: a campaign is a table of values")
+    return data
+
+
+def _resolve_places(session: Session, brand: Brand, data: dict[str, Any]) -> None:
+    """In a file, places are named by their keys: `location = "MAD"`."""
+    audience = data.get("audience")
+    if not isinstance(audience, dict):
+        return
+    for name, kind in (("location", Location), ("business_line", BusinessLine)):
+        if name not in audience:
+            continue
+        key = str(audience.pop(name))
+        found = session.scalar(sa.select(kind.id).where(kind.brand_id == brand.id, kind.key == key))
+        if found is None:
+            raise Invalid(f"audience.{name}", "place-known", f"there is no {name} with the key {key}")
+        audience[f"{name}_id"] = found
