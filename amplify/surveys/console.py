@@ -24,7 +24,8 @@ from amplify.surveys.queries import Wanted
 
 blueprint = Blueprint("console", __name__)
 
-PAGE = 50
+PAGE = 25
+FIRST_GROUPS = 25
 WINDOWS = (30, 90, 365)
 
 
@@ -93,7 +94,13 @@ def results() -> ResponseReturnValue:
     (whole,) = queries.nps_by(db.session, g.brand.id, None, since)
     charts = {name: chart_of(name, rows) for name, rows in by.items()}
     return render_template(
-        "surveys/results.html", whole=whole, by=by, charts=charts, days=days, windows=WINDOWS
+        "surveys/results.html",
+        whole=whole,
+        by=by,
+        charts=charts,
+        days=days,
+        windows=WINDOWS,
+        most=None if request.args.get("all") else FIRST_GROUPS,
     )
 
 

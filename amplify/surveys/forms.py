@@ -53,7 +53,7 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
         _l("Short name in the address"),
         [*_required(80), Regexp(KEY, message=_l("Use small letters, digits and dashes."))],
     )
-    scale = SelectField(_l("Scale"), choices=_choices(SCALE_NAMES))
+    scale = SelectField(_l("Scale"), _required(), choices=_choices(SCALE_NAMES))
     question_en = StringField(
         _l("Question in English"), [Length(max=300)], description=_l("Empty: the scale's standard question.")
     )
@@ -69,8 +69,8 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
 
     file = FileField(_l("CSV file"), [FileRequired(_l("Please choose a file."))])
     toml = FileField(_l("Mapping (TOML)"), description=_l("If you have one. Otherwise you choose the columns next."))
-    encoding = SelectField(_l("Encoding"), choices=_choices({name: name for name in ENCODINGS}), default="utf-8-sig")
-    delimiter = SelectField(_l("Columns are separated by"), choices=_choices(DELIMITERS))
+    encoding = SelectField(_l("Encoding"), _required(), choices=_choices(dict(zip(ENCODINGS, ENCODINGS, strict=True))))
+    delimiter = SelectField(_l("Columns are separated by"), _required(), choices=_choices(DELIMITERS))
 
 
 class MappingForm(FlaskForm):  # type: ignore[misc]
@@ -81,7 +81,7 @@ class MappingForm(FlaskForm):  # type: ignore[misc]
         _required(80),
         description=_l("The same name again is the same source: rows that are stored already are recognised."),
     )
-    scale = SelectField(_l("Scale"), choices=_choices(SCALE_NAMES))
+    scale = SelectField(_l("Scale"), _required(), choices=_choices(SCALE_NAMES))
     empty = StringField(
         _l("These mean “nothing”"), [Length(max=500)], default="NA", description=_l("Separated by commas.")
     )

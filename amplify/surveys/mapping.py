@@ -43,7 +43,7 @@ PATHS = {name: (name,) for name in FIELDS} | {
     "customer_timezone": ("customer", "timezone"),
     "customer_consent": ("customer", "consent"),
 }
-ENCODINGS = ("utf-8", "utf-8-sig", "latin-1")
+ENCODINGS = ("utf-8-sig", "utf-8", "latin-1")
 ISO = "iso"
 Value = str | int | bool
 
