@@ -48,10 +48,10 @@ class History:
         if instant < self.ends:
             heappush(self._queue, (instant, next(self._order), happen))
 
-    def plan_answers(self) -> None:
+    def plan_answers(self, answers: int = ANSWERS) -> None:
         """Spread the answers over the days, a little more towards today."""
         everybody = people.guests(self.random)
-        for number in range(ANSWERS):
+        for number in range(answers):
             day = DAYS * self.random.random() ** 0.8
             guest = self.random.choice(everybody)
             self.at(self.begins + timedelta(days=day), self._answer(number, guest))

@@ -17,7 +17,7 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import AudienceIn, CampaignIn, TextsIn
 from amplify.core import clock
 from amplify.demo import people, texts
-from amplify.demo.history import DAYS, History, told
+from amplify.demo.history import ANSWERS, DAYS, History, told
 from amplify.rewards import services as rewards
 from amplify.rewards.models import Push
 from amplify.rewards.schemas import RewardIn
@@ -90,19 +90,17 @@ NEW_YEAR = Giving(
 )
 
 
-def is_seeded(session: Session) -> bool:
-    """Whether the demo brand is there."""
-    return session.scalar(sa.select(Brand.id).where(Brand.slug == texts.SLUG)) is not None
+def seed(session: Session, today: datetime, progress: Callable[[int, int], None], answers: int = ANSWERS) -> Brand:
+    """Make everything; `today` (aware) is the end of the story, `progress(done, of)` is told of each day.
 
-
-def seed(session: Session, today: datetime, progress: Callable[[int, int], None]) -> Brand:
-    """Make everything; `today` (aware) is the end of the story, `progress(done, of)` is told of each day."""
+    Fewer `answers` make a smaller brand with the same story.
+    """
     random = Random(SEED)  # noqa: S311  the same story every time
     begins = today.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS)
     with told(session, begins):
         brand = _found(session)
     history = History(session, brand, random, begins)
-    history.plan_answers()
+    history.plan_answers(answers)
     for day, happen in (
         (AUTUMN_DAY, lambda: _launch(session, brand, AUTUMN)),
         (AUTUMN_END, lambda: _end(session, brand, AUTUMN, random)),
