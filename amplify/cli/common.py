@@ -8,7 +8,6 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from amplify.app import create_app
 from amplify.core.db import db
 from amplify.core.errors import AmplifyError
 
@@ -18,6 +17,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one li
 @contextmanager
 def database() -> Iterator[Session]:
     """A session inside the application; what a rule refuses ends the command with exit code 1 and one line."""
+    from amplify.app import create_app  # late: `amplify serve` itself needs no application
+
     with create_app().app_context():
         try:
             yield db.session
@@ -25,6 +26,9 @@ def database() -> Iterator[Session]:
             db.session.rollback()
             where = f"{refused.field}: " if refused.field else ""
             raise click.ClickException(f"{where}{refused.message}") from refused
+        finally:
+            db.session.close()
+            db.engine.dispose()
 
 
 def show(values: dict[str, Any], as_json: bool) -> None:

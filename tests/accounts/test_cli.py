@@ -1,6 +1,7 @@
 """Brands, people and keys from the command line."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,15 @@ from amplify.core.db import Base
 
 
 @pytest.fixture
-def installation(new_database: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> sa.Engine:
+def installation(new_database: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[sa.Engine]:
     """An empty installation of its own, named by the environment as in life."""
     address = new_database()
     for name, value in {"ENV": "test", "DATABASE_URL": address, "DATA_DIR": str(tmp_path)}.items():
         monkeypatch.setenv(f"AMPLIFY_{name}", value)
     engine = sa.create_engine(address)
     Base.metadata.create_all(engine)
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def run(command: Any, *arguments: str, typed: str | None = None) -> Result:
