@@ -1,14 +1,16 @@
 """What makes points: each reaction writes one ledger entry, once per cause, in the transaction of its fact."""
 
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock
-from amplify.core.db import enter_fence, insert_ignore
+from amplify.core.db import enter_fence, is_sqlite
 from amplify.leaderboards.models import PointsEntry
 from amplify.sharing.events import ShareConfirmed
 from amplify.sharing.models import ShareLink
@@ -81,4 +83,10 @@ def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
 
 def _write(session: Session, entry: dict[str, Any]) -> None:
     enter_fence(session, FENCE)
-    insert_ignore(session, PointsEntry, [entry | {"recorded_at": clock.now()}])
+    session.connection().execute(_insert_once(is_sqlite(session)), entry | {"recorded_at": clock.now()})
+
+
+@cache
+def _insert_once(on_sqlite: bool) -> Any:
+    """Made once, and without the unit of work around it: it runs for every human click there is."""
+    return (sqlite if on_sqlite else postgresql).insert(PointsEntry.__table__).on_conflict_do_nothing()

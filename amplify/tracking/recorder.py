@@ -1,11 +1,12 @@
 """Clicks by group commit: whatever waits is stored in one transaction, and nobody is answered before it is on disk.
 
-A turn of the event loop collects the clicks that came in it; one commit makes them all durable. While commits are
-fast they run on the loop itself, which costs no hand-over; when the disk is slow (or the database is elsewhere) they
-run in one writer thread, and the loop goes on collecting. The switch follows what commits took lately.
+A turn of the event loop collects the clicks that came in it; one commit makes them all durable. While the disk is fast
+that happens on the loop itself, which costs no hand-over; when it is slow, another process holds SQLite's lock, or the
+database is elsewhere, a thread does it and the loop goes on collecting. Nothing here waits for ever: see PATIENCE.
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from prometheus_client import Counter
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -24,18 +26,31 @@ TABLE = sa.inspect(Click).local_table
 COLUMNS = [column for column in TABLE.columns if not column.primary_key]
 # The values of COLUMNS in their order, as the model has them.
 Row = tuple[Any, ...]
-Write = Callable[[Sequence[Row]], None]
+# Stores all rows or raises; how long it may wait for a lock, in seconds; gives the seconds that the disk took.
+Write = Callable[[Sequence[Row], float], float]
 
 # An fsync of a millisecond stalls every connection of the loop for as long: from there on a thread is cheaper.
 SLOW_SECONDS = 0.001
-MOST_ROWS = 1_000
-# How much the newest commit counts in the running mean.
+# How much the newest commit counts in the running mean, and how often a slow disk is tried on the loop again.
 FRESHNESS = 0.1
+TRY_AGAIN_AFTER = 50
+MOST_ROWS = 1_000
+# A person is led on after so long, whatever the database does; it may also wait for its lock so long.
+PATIENCE_SECONDS = 4.0
+# SQLite's own waiting grows to 100 ms a step. Ours stays short: a click is let in as soon as the lock is free.
+LOCK_STEP_SECONDS = 0.0005
+
+STORED = Counter("amplify_clicks_stored", "Clicks on disk")
+LOST = Counter("amplify_clicks_lost", "Clicks that were answered without having been stored")
 
 log = structlog.get_logger(__name__)
 
 
-class Writer:
+class Busy(Exception):
+    """Another process holds the database's lock."""
+
+
+class SqliteWriter:
     """Stores clicks on a connection of its own, one transaction a call, through the driver.
 
     An insert of 64 rows through SQLAlchemy costs more than its fsync. So SQLAlchemy gives the names and the
@@ -45,27 +60,45 @@ class Writer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: PoolProxiedConnection | None = None
-        dialect = engine.dialect
-        mark = "?" if dialect.name == "sqlite" else "%s"
-        names, marks = ", ".join(c.name for c in COLUMNS), ", ".join(mark for _ in COLUMNS)
+        names, marks = ", ".join(c.name for c in COLUMNS), ", ".join("?" for _ in COLUMNS)
         self._insert = f"INSERT INTO {Click.__tablename__} ({names}) VALUES ({marks})"  # noqa: S608  our own names only
-        self._begin = "BEGIN IMMEDIATE" if dialect.name == "sqlite" else fence_sql("clicks")
-        converters = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in COLUMNS]
+        converters = [column.type.dialect_impl(engine.dialect).bind_processor(engine.dialect) for column in COLUMNS]
         self._convert = [(place, convert) for place, convert in enumerate(converters) if convert]
 
-    def __call__(self, rows: Sequence[Row]) -> None:
-        """Store all of these rows or none. Raises the driver's error."""
+    def __call__(self, rows: Sequence[Row], patience_seconds: float) -> float:
+        """Store these rows. Raises Busy, or the driver's error; then none is stored."""
         ready = [self._ready(row) for row in rows]
         try:
-            if self._connection is None:
-                self._connection = self._engine.raw_connection()
-            cursor = self._connection.cursor()
-            cursor.execute(self._begin)
+            cursor = self._cursor()
+            self._begin(cursor, patience_seconds)
             cursor.executemany(self._insert, ready)
-            self._connection.commit()
+            began = time.perf_counter()
+            cursor.execute("COMMIT")
+            return time.perf_counter() - began
+        except Busy:
+            raise
         except Exception:
             self.close()  # in whatever state it is: the next group gets another
             raise
+
+    def _cursor(self) -> Any:
+        if self._connection is None:
+            self._connection = self._engine.raw_connection()
+            self._connection.cursor().execute("PRAGMA busy_timeout=0")
+        return self._connection.cursor()
+
+    def _begin(self, cursor: Any, patience_seconds: float) -> None:
+        until = time.monotonic() + patience_seconds
+        while True:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                if time.monotonic() >= until:
+                    raise Busy from error
+            time.sleep(LOCK_STEP_SECONDS)
 
     def _ready(self, row: Row) -> list[Any]:
         values = list(row)
@@ -81,60 +114,163 @@ class Writer:
             self._connection = None
 
 
-class Recorder:
-    """Collects clicks on one event loop and stores them in groups. `lost` counts those that could not be stored."""
+class PostgresWriter:
+    """The same on PostgreSQL: one statement and one round trip a group, a transaction by itself."""
 
-    def __init__(self, write: Write, loop: asyncio.AbstractEventLoop, *, inline: bool) -> None:
-        self._write, self._loop = write, loop
-        self._may_inline = inline
-        self._mean_seconds = 0.0
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: PoolProxiedConnection | None = None
+        names = ", ".join(column.name for column in COLUMNS)
+        arrays = ", ".join(f"%s::{column.type.compile(engine.dialect)}[]" for column in COLUMNS)
+        # The fence comes first, and holds until the commit: see core.db.horizon.
+        self._insert = (
+            f"WITH fence AS MATERIALIZED ({fence_sql('clicks')}) INSERT INTO {Click.__tablename__} ({names}) "  # noqa: S608  our own names only
+            f"SELECT clicks.* FROM fence, unnest({arrays}) AS clicks"
+        )
+
+    def __call__(self, rows: Sequence[Row], patience_seconds: float) -> float:
+        """Store these rows. Raises the driver's error; then it is not known to have stored any."""
+        columns = [list(values) for values in zip(*rows, strict=True)]
+        began = time.perf_counter()
+        try:
+            self._cursor().execute(self._insert, columns, prepare=True)
+        except Exception:
+            self.close()
+            raise
+        return time.perf_counter() - began
+
+    def _cursor(self) -> Any:
+        if self._connection is None:
+            self._connection = self._engine.raw_connection()
+            driver: Any = self._connection.driver_connection
+            driver.autocommit = True
+        return self._connection.cursor()
+
+    close = SqliteWriter.close
+
+
+class Recorder:
+    """Collects clicks on one event loop and stores them in groups, as many at a time as there are writers."""
+
+    def __init__(self, writers: Sequence[Write], loop: asyncio.AbstractEventLoop, *, inline: bool) -> None:
+        self._loop, self._may_inline = loop, inline
+        self._writers, self._idle = writers, list(writers)
+        self._slow_groups, self._mean_seconds = 0, 0.0
         self._rows: list[Row] = []
         self._waiting: list[asyncio.Future[bool]] = []
-        self._is_busy = False
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="clicks")
-        self.lost = 0
+        self._is_called = self._is_stuck = False
+        self._threads = ThreadPoolExecutor(len(writers), thread_name_prefix="clicks")
 
     def record(self, row: Row) -> "asyncio.Future[bool]":
         """Store this click with the next group. The future says whether it is on disk."""
         stored: asyncio.Future[bool] = self._loop.create_future()
+        if self._is_stuck:
+            LOST.inc()
+            stored.set_result(False)
+            return stored
         self._rows.append(row)
         self._waiting.append(stored)
-        if not self._is_busy:
-            self._is_busy = True
-            self._loop.call_soon(self._flush)
+        self._call()
         return stored
 
-    def _flush(self) -> None:
-        rows, self._rows = self._rows[:MOST_ROWS], self._rows[MOST_ROWS:]
-        waiting, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
-        if self._may_inline and self._mean_seconds < SLOW_SECONDS:
-            self._done(waiting, *self._commit(rows))
-            return
-        commit = self._loop.run_in_executor(self._thread, self._commit, rows)
-        commit.add_done_callback(lambda done: self._done(waiting, *done.result()))
-
-    def _commit(self, rows: Sequence[Row]) -> tuple[bool, float]:
-        began = time.perf_counter()
-        try:
-            self._write(rows)
-        except Exception as error:  # whatever it is: people are led on, and the loss is said
-            log.exception("clicks lost", clicks=len(rows), error=type(error).__name__)
-            return False, time.perf_counter() - began
-        return True, time.perf_counter() - began
-
-    def _done(self, waiting: Sequence["asyncio.Future[bool]"], stored: bool, seconds: float) -> None:
-        self._mean_seconds += FRESHNESS * (seconds - self._mean_seconds)
-        self.lost += 0 if stored else len(waiting)
-        for future in waiting:
-            if not future.done():  # a visitor who hung up does not wait any more; the click is a fact all the same
-                future.set_result(stored)
-        self._is_busy = bool(self._rows)
-        if self._is_busy:
+    def _call(self) -> None:
+        if self._rows and self._idle and not self._is_called:
+            self._is_called = True
             self._loop.call_soon(self._flush)
 
+    def _flush(self) -> None:
+        self._is_called = False
+        if not self._rows:
+            return
+        rows, self._rows = self._rows[:MOST_ROWS], self._rows[MOST_ROWS:]
+        waiting, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
+        write = self._idle.pop()
+        if not (self._is_inline() and self._try_inline(write, rows, waiting)):
+            self._in_thread(write, rows, waiting)
+        self._call()
+
+    def _is_inline(self) -> bool:
+        if not self._may_inline or self._mean_seconds < SLOW_SECONDS:
+            return self._may_inline
+        self._slow_groups += 1
+        return self._slow_groups % TRY_AGAIN_AFTER == 0
+
+    def _try_inline(self, write: Write, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> bool:
+        try:
+            seconds = self._commit(write, rows, 0.0)
+        except Busy:
+            return False
+        if seconds is not None:
+            self._mean_seconds += FRESHNESS * (seconds - self._mean_seconds)
+        self._done(write, waiting, seconds is not None)
+        return True
+
+    def _in_thread(self, write: Write, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> None:
+        alarm = self._loop.call_later(PATIENCE_SECONDS, self._give_up, waiting)
+        commit = self._loop.run_in_executor(self._threads, self._commit_or_lose, write, rows)
+
+        def done(commit: "asyncio.Future[bool]") -> None:
+            alarm.cancel()
+            self._done(write, waiting, commit.result())
+
+        commit.add_done_callback(done)
+
+    def _commit_or_lose(self, write: Write, rows: Sequence[Row]) -> bool:
+        try:
+            return self._commit(write, rows, PATIENCE_SECONDS) is not None
+        except Busy:
+            self._lose(len(rows), "busy")
+            return False
+
+    def _commit(self, write: Write, rows: Sequence[Row], patience_seconds: float) -> float | None:
+        """The seconds that the disk took; None if the clicks are lost. Raises Busy."""
+        try:
+            seconds = write(rows, patience_seconds)
+        except Busy:
+            raise
+        except Exception as error:  # whatever it is: people are led on, and the loss is said
+            self._lose(len(rows), type(error).__name__)
+            return None
+        STORED.inc(len(rows))
+        return seconds
+
+    def _lose(self, clicks: int, reason: str) -> None:
+        if clicks:
+            LOST.inc(clicks)
+            log.error("clicks lost", clicks=clicks, error=reason, exc_info=reason not in ("busy", "patience"))
+
+    def _give_up(self, in_work: Sequence["asyncio.Future[bool]"]) -> None:
+        """A group is not done after all our patience: lead everybody on, and write nothing more until it is.
+
+        Whether the group itself is stored will be counted when it is known. Nobody is told that it was.
+        """
+        self._is_stuck = True
+        self._lose(len(self._rows), "patience")
+        _answer([*in_work, *self._waiting], False)
+        self._rows, self._waiting = [], []
+
+    def _done(self, write: Write, waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
+        _answer(waiting, stored)
+        self._idle.append(write)
+        self._is_stuck = False
+        self._call()
+
     def close(self) -> None:
-        """Store what waits, then stop."""
-        if self._rows:
-            self._done(self._waiting, *self._commit(self._rows))
-            self._rows, self._waiting = [], []
-        self._thread.shutdown()
+        """Store what waits, then stop. Called when the loop does not run any more."""
+        self._threads.shutdown()
+        for start in range(0, len(self._rows), MOST_ROWS):
+            self._commit_or_lose(self._writers[0], self._rows[start : start + MOST_ROWS])
+        self._rows, self._waiting = [], []
+
+
+def _answer(waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
+    for future in waiting:
+        if not future.done():  # given up, or a visitor who hung up; the click is a fact all the same
+            future.set_result(stored)
+
+
+def recorder_for(engine: Engine, loop: asyncio.AbstractEventLoop) -> Recorder:
+    """SQLite has one writer at a time; on PostgreSQL two groups at once keep the network and the disk busy."""
+    if engine.dialect.name == "sqlite":
+        return Recorder([SqliteWriter(engine)], loop, inline=True)
+    return Recorder([PostgresWriter(engine), PostgresWriter(engine)], loop, inline=False)

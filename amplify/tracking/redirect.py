@@ -63,16 +63,17 @@ class Answer:
         return self.kind in ("preview", "redirect")
 
 
-def read_hit(method: str, header: Callable[[str], str], *, is_own: bool) -> Hit:
-    """The facts of a request, bounded to what is stored. `header(name)` gives "" for a header that is not there."""
-    purpose = header("Sec-Purpose") or header("Purpose") or header("X-Purpose") or header("X-Moz")
+def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool) -> Hit:
+    """The facts of a request, bounded to what is stored. `header` takes names in lower case."""
+    purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
+    language = header("accept-language") or ""
     return Hit(
         method=method[:8],
-        user_agent=_plain(header("User-Agent"), 400),
+        user_agent=_plain(header("user-agent") or "", 400),
         purpose=_plain(purpose, 40),
-        referrer_host=_host(header("Referer")),
-        language=_plain(header("Accept-Language").split(",")[0].split(";")[0], 40),
-        gpc=header("Sec-GPC") == "1" or header("DNT") == "1",
+        referrer_host=_host(header("referer")),
+        language=_plain(language.partition(",")[0].partition(";")[0], 40),
+        gpc=header("sec-gpc") == "1" or header("dnt") == "1",
         is_own=is_own,
     )
 
@@ -103,7 +104,7 @@ def _plain(text: str, length: int) -> str:
     return readable.strip()[:length]
 
 
-def _host(referrer: str) -> str:
+def _host(referrer: str | None) -> str:
     if not referrer:
         return ""
     try:

@@ -14,7 +14,7 @@ from amplify.core.errors import Invalid
 from amplify.core.events import publish
 from amplify.core.tokens import uuid7
 from amplify.sharing import services as sharing
-from amplify.sharing.models import ShareLink
+from amplify.sharing.models import Share, ShareLink
 from amplify.tracking import cursors, verdicts, visitors
 from amplify.tracking.conversions import attribute_pending
 from amplify.tracking.events import HumanClicked
@@ -149,7 +149,13 @@ def _keep_windows(session: Session, opened: Window, oldest: datetime) -> None:
 def _tell(session: Session, human: Sequence[Click]) -> None:
     ids = {click.link_id for click in human}
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(ids)))}
+    waiting = sa.select(Share.link_id).where(Share.link_id.in_(ids), Share.state == "opened").distinct()
+    unconfirmed = set(session.scalars(waiting))
+    # Held while the reactions run: the session alone would forget each brand and read it anew for every click.
+    brands = session.scalars(sa.select(Brand).where(Brand.id.in_({link.brand_id for link in links.values()}))).all()
     for click in human:
         link = links[click.link_id]
-        sharing.confirm(session, link, click.at)
+        if link.id in unconfirmed:
+            sharing.confirm(session, link, click.at)
         publish(session, HumanClicked(click=click, link=link))
+    del brands

@@ -4,7 +4,6 @@ import logging
 from datetime import datetime
 
 from flask import Blueprint, Response, g, redirect, render_template, request
-from prometheus_client import Counter
 from sqlalchemy.exc import SQLAlchemyError
 
 from amplify.brands.models import Brand
@@ -18,13 +17,11 @@ from amplify.core.web import amplify
 from amplify.sharing.tokens import ME_COOKIE, ME_PURPOSE, read_me
 from amplify.tracking import services
 from amplify.tracking.previews import preview_of
+from amplify.tracking.recorder import LOST, STORED
 from amplify.tracking.redirect import HEADERS, Answer, Hit, Target, decide, read_hit, with_click
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("tracking", __name__)
-
-LOST = Counter("amplify_clicks_lost", "Clicks that were answered without having been stored")
-
 
 @blueprint.get("/s/<code>")
 @public(writes=True, limited=False)
@@ -56,7 +53,7 @@ def in_use(target: Target | None, answer: Answer) -> Target:
 def _hit(target: Target | None) -> Hit:
     me = read_me(amplify().signer(ME_PURPOSE), request.cookies.get(ME_COOKIE))
     is_own = target is not None and me == target.advocate_id
-    return read_hit(request.method, lambda name: request.headers.get(name, ""), is_own=is_own)
+    return read_hit(request.method, request.headers.get, is_own=is_own)
 
 
 def _record(target: Target, hit: Hit, now: datetime) -> str | None:
@@ -70,6 +67,7 @@ def _record(target: Target, hit: Hit, now: datetime) -> str | None:
         log.exception("a click on link %s was not stored", target.link_id)
         db.session.rollback()
         return None
+    STORED.inc()
     return str(click.token)
 
 

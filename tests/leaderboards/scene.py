@@ -10,7 +10,7 @@ from tests.tracking.world import World, click
 
 def advocates_with(world: World, *clicks: int, **link: object) -> list[Advocate]:
     """One advocate per number, each with so many human clicks, an hour apart and older from the first to the last."""
-    made = []
+    made: list[Advocate] = []
     for n in clicks:
         advocate = world.advocate()
         if n:

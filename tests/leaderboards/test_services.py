@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from amplify.core.events import publish
 from amplify.leaderboards import boards, services
 from amplify.leaderboards.decay import score_at
+from amplify.leaderboards.folding import BoardName
 from amplify.leaderboards.models import Board, PointsEntry, Standing
 from amplify.sharing.events import ShareConfirmed
 from amplify.sharing.models import Share, ShareLink
@@ -23,7 +24,7 @@ from tests.tracking.world import NOON, World, click, make_world
 FIGURES = (Board.kind, Board.ref_id, Standing.advocate_id, *(getattr(Standing, name) for name in services.FIGURES))
 
 
-def standing(world: World, advocate_id: int, board: boards.BoardName = boards.WHOLE_BRAND) -> Standing:
+def standing(world: World, advocate_id: int, board: BoardName = boards.WHOLE_BRAND) -> Standing:
     found = boards.find_board(world.session, world.brand.id, board)
     assert found is not None
     mine = Standing.board_id == found.id, Standing.advocate_id == advocate_id

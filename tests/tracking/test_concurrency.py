@@ -12,6 +12,7 @@ from apiflask import APIFlask
 from sqlalchemy.orm import Session, sessionmaker
 
 from amplify.core.db import Base
+from amplify.core.errors import Invalid
 from amplify.leaderboards import services as leaderboards
 from amplify.leaderboards.models import PointsEntry, Standing
 from amplify.tracking import conversions, services, visitors
@@ -185,12 +186,12 @@ def test_refunds_at_once_never_add_up_to_more_than_the_order(sessions: Sessions,
         with sessions() as session:
             try:
                 conversions.record_refund(session, world.brand.id, refund)
-            except conversions.Invalid:
+            except Invalid:
                 return False
             session.commit()
             return True
 
-    assert sorted(at_once(*[lambda n=n: tell(n) for n in range(6)])) == [False] * 3 + [True] * 3  # type: ignore[misc]
+    assert sorted(at_once(*[lambda n=n: tell(n) for n in range(6)])) == [False] * 3 + [True] * 3
     with sessions() as session:
         order = session.scalars(sa.select(Conversion)).one()
         causes = session.scalars(sa.select(PointsEntry.cause).order_by(PointsEntry.id)).all()

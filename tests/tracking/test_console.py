@@ -1,9 +1,11 @@
 """The console's pages about links."""
 
 import pytest
+import sqlalchemy as sa
 
 from amplify.accounts.services import create_user
 from amplify.core.settings import Settings
+from amplify.sharing.models import Advocate
 from amplify.sharing.outcomes import outcomes
 from amplify.tracking import queries
 from amplify.tracking.services import track
@@ -85,7 +87,7 @@ def test_nobody_sees_links_without_signing_in(client: Client) -> None:
 
 def test_an_advocate_is_told_what_followed_from_their_links(world: World, settings: Settings) -> None:
     busy_link(world)
-    advocate = world.session.scalars(queries.sa.select(queries.Advocate)).one()
+    advocate = world.session.scalars(sa.select(Advocate)).one()
     figures = outcomes(world.session, advocate)
     assert [figure.value for figure in figures[:2]] == [1, 0]
     assert "4" in str(figures[0].note)

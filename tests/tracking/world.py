@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -126,7 +127,7 @@ def click(
     visitor: int = 1,
     at: datetime = NOON,
     later: timedelta = timedelta(),
-    **facts: object,
+    **facts: Any,
 ) -> Click:
     """A stored click of the visitor-th network."""
     address = f"198.{18 + visitor // 250}.{visitor % 250}.7"
@@ -136,5 +137,5 @@ def click(
         hit(**facts),
         address=address,
         secret=SECRET,
-        at=at + later,  # type: ignore[arg-type]
+        at=at + later,
     )
