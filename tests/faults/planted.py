@@ -1,0 +1,138 @@
+"""The real worker, or the real pages, with one mistake planted: what the auditor must catch before it is believed.
+
+python -m tests.faults.planted BUG      settings from the environment, like `amplify worker` and `amplify serve`
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
+
+from amplify import wiring, worker
+from amplify.app import create_app
+from amplify.campaigns.events import CampaignStarted
+from amplify.campaigns.models import Campaign
+from amplify.campaigns.queries import upcoming
+from amplify.core import alarms, failpoints, jobs, logs
+from amplify.core.db import Base, db
+from amplify.core.events import publish
+from amplify.core.settings import Settings, load
+from amplify.delivery import sending
+from amplify.rewards import planning
+from amplify.rewards.models import Push, Reward, RewardCode
+from amplify.rewards.types.code_pool import CodePool
+from amplify.surveys import intake
+
+
+def noted_before_sent() -> None:
+    """Marks the batch as sent, then sends it: who dies in between has lost the rest."""
+
+    def send_all(sessions: Any, channel: Any, ids: Sequence[int], batch: sending.Batch) -> None:
+        prepared = [(one, sending._prepare(sessions, channel.settings, one)) for one in ids]
+        for one, _outgoing in prepared:
+            sending._settle(sessions, one, "sent")
+        for _one, outgoing in prepared:
+            if outgoing is not None:
+                channel.send(outgoing)
+
+    sending._send_all = send_all
+
+
+def no_lease() -> None:
+    """Two clocks ring, and each starts what it saw: nobody looks again whether it was started meanwhile."""
+
+    def ring(session: Session, now: datetime) -> None:
+        due = list(session.scalars(sa.select(Campaign.id).where(Campaign.starts_at <= now, Campaign.occurrence == 0)))
+        session.commit()
+        time.sleep(alarms.SYNC_SECONDS * 2)
+        for campaign_id in due:
+            campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
+            campaign.state, campaign.occurrence, campaign.started_at = "live", campaign.occurrence + 1, now
+            session.flush()
+            publish(session, CampaignStarted(campaign))
+        session.commit()
+
+    always: Any = SimpleNamespace(take=lambda *_: 1, release=lambda *_: None)
+    alarms.leases = always
+    wiring.ALARMS = (alarms.Alarm("campaigns", upcoming, ring),)
+
+
+def code_in_two_steps() -> None:
+    """Takes codes by looking first and writing later, in a transaction of its own: who dies in between gives them twice."""
+    given: list[tuple[int, list[str]]] = []
+
+    def settle(self: CodePool, session: Session, reward: Reward, codes: Sequence[str]) -> int:
+        given.append((reward.id, list(codes)))
+        return len(codes)
+
+    def reach(name: str) -> None:
+        failpoints.reach(name)
+        if name != "plan-after-commit":
+            return
+        for reward_id, codes in given:
+            owner = sa.select(sa.func.min(Push.id)).where(Push.code == RewardCode.code).scalar_subquery()
+            ours = RewardCode.reward_id == reward_id, RewardCode.code.in_(codes)
+            db.session.execute(sa.update(RewardCode).where(*ours).values(push_id=owner))
+        db.session.commit()
+        given.clear()
+
+    setattr(CodePool, "settle", settle)  # noqa: B010  a method is replaced on purpose
+    planning.reach = reach
+    planning.CHUNK, planning.AT_ONCE = 20, 0
+
+
+def id_ignored() -> None:
+    """Stores an answer under an id of its own: what is sent again is another answer."""
+    given_by = intake.given_by
+
+    def renamed(source: str, answer: Any) -> Any:
+        return given_by(source, answer.model_copy(update={"external_id": uuid4().hex}))
+
+    intake.given_by = renamed
+
+
+IN_WORKER: dict[str, Callable[[], None]] = {
+    "noted-before-sent": noted_before_sent,
+    "no-lease": no_lease,
+    "code-in-two-steps": code_in_two_steps,
+}
+IN_PAGES: dict[str, Callable[[], None]] = {"id-ignored": id_ignored}
+
+
+def tables(engine: Engine) -> None:
+    """Our tables, but for what would refuse a code that is given twice: the planted bug has to get that far."""
+    copy = sa.MetaData(naming_convention=Base.metadata.naming_convention)
+    for table in Base.metadata.tables.values():
+        table.to_metadata(copy)
+    pushes = copy.tables["pushes"]
+    for constraint in list(pushes.constraints):
+        if isinstance(constraint, sa.UniqueConstraint) and "code" in constraint.columns:
+            pushes.constraints.discard(constraint)
+    copy.create_all(engine)
+    jobs.create_tables(engine)
+
+
+def serve(settings: Settings) -> None:
+    """The pages without granian: only what they answer matters here."""
+    make_server("127.0.0.1", settings.port, create_app(settings), threaded=True).serve_forever()
+
+
+if __name__ == "__main__":
+    bug = sys.argv[1]
+    {**IN_WORKER, **IN_PAGES}[bug]()
+    chosen = load()
+    logs.configure(chosen, process="planted")
+    # A dead one is missed sooner here: what is shown is the bug, not the wait.
+    worker.DEAD_AFTER_SECONDS = 4.0
+    if bug in IN_PAGES:
+        serve(chosen)
+    else:
+        worker.run_until_told(worker.Worker(chosen))
