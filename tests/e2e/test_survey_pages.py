@@ -28,7 +28,7 @@ __all__ = ["airline_csv"]
 
 PHONE, DESK = 390, 1280
 SURVEY = "/b/aurora/survey/visit"
-CONSOLE = ["/console/surveys", "/console/surveys/results", "/console/surveys/hosted", "/console/surveys/1", "/console/imports"]
+CONSOLE = [f"/console/{name}" for name in ("surveys", "surveys/results", "surveys/hosted", "surveys/1", "imports")]
 
 
 @pytest.fixture(scope="module")
