@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -18,10 +19,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from amplify import front
 from amplify.cli.common import json_option
 from amplify.cli.starting import check_secret, prepare
-from amplify.core import logs, metrics
+from amplify.core import jobs, logs, metrics
 from amplify.core.settings import PREFIX, Settings, load, read
 
 # A worker that lives shorter than this came down with something: the next start waits longer.
@@ -33,10 +33,14 @@ READY_SECONDS = 60.0
 log = structlog.get_logger(__name__)
 
 
-def web() -> front.Front:
-    """What granian runs in its process."""
+def web() -> Any:
+    """What granian runs in its process: the front."""
+    from amplify import front  # late: the process that only watches the others needs no application
+
     logs.configure(load(), process="web")
-    return front.create()
+    made = front.create()
+    threading.Thread(target=jobs.warm_up, daemon=True).start()
+    return made
 
 
 class Supervisor:

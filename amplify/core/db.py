@@ -70,7 +70,8 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(
-    engine_options={"pool_pre_ping": True},
+    # No values in error texts: they end in logs.
+    engine_options={"pool_pre_ping": True, "hide_parameters": True},
     session_options={"expire_on_commit": False},
 )
 

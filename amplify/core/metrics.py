@@ -26,7 +26,6 @@ REQUESTS = Counter("amplify_http_requests", "Answers given.", ["endpoint", "meth
 SECONDS = Histogram("amplify_http_seconds", "Seconds until the answer.", ["endpoint"], buckets=BUCKETS)
 MOVED = Counter("amplify_round_rows", "Rows that the worker's rounds moved.", ["round"])
 ROUND_FAILURES = Counter("amplify_round_failures", "Rounds that failed and were rolled back.", ["round"])
-ATTEMPTS = Counter("amplify_job_attempts", "Attempts of durable jobs.", ["job", "outcome"])
 
 
 class State(Collector):

@@ -42,6 +42,8 @@ def trace(payload: dict[str, Any]) -> None:
         import os
 
         os._exit(9)
+    if payload.get("useless"):
+        raise jobs.Permanent("no mailbox ana@example.org")
     if payload.get("fails"):
         with db.sessionmaker() as other:
             leave(other, "failed", payload["key"])

@@ -5,7 +5,9 @@ import signal
 import time
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
+from amplify.core import jobs
 from tests.worker.conftest import Site
 
 
@@ -112,4 +114,10 @@ def test_a_job_that_kills_its_worker_is_parked_in_the_end(site: Site) -> None:
     site.start()
     site.until(lambda: site.counts()["parked"] == 1)
     site.enqueue(1)
+    site.enqueue(1, useless=True, name="useless")
     site.until(lambda: "job-0" in site.keys_done())
+    site.until(lambda: site.counts()["parked"] == 2)
+    with Session(site.engine) as session:
+        reasons = {parked.key: parked.error for parked in jobs.parked(session)}
+    assert reasons["useless-0"] == "Permanent: no mailbox <address>"
+    assert "died" in reasons["poison-0"]

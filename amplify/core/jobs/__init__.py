@@ -32,6 +32,7 @@ from amplify.core.jobs.queue import (
     table_names,
     tables_are_current,
     unfinished_of,
+    warm_up,
 )
 from amplify.core.jobs.registry import Job, Permanent, find, job, names
 
@@ -55,4 +56,5 @@ __all__ = [
     "table_names",
     "tables_are_current",
     "unfinished_of",
+    "warm_up",
 ]

@@ -4,19 +4,22 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 import structlog
+from prometheus_client import Counter
 from sqlalchemy.engine import Engine
 
 from amplify.core.jobs.queue import APPLICATION, QUEUE, SCHEMA, VERSION, JsonSerializer, Try, client, options
-from amplify.core.jobs.registry import CRASHES, Job, Permanent, find, names
+from amplify.core.jobs.registry import CRASHES, Job, JobParked, Permanent, describe, find, names
 
 POLL_SECONDS = 0.25
 # What we do not use is asked about seldom: cron schedules, and messages between jobs.
 SELDOM_SECONDS = 3600.0
 QUIET_SECONDS = 10.0
+
+ATTEMPTS = Counter("amplify_job_attempts", "Attempts of durable jobs.", ["job", "outcome"])
 
 log = structlog.get_logger(__name__)
 
@@ -38,10 +41,6 @@ class _Seldom(logging.Filter):
         return True
 
 
-class JobParked(Exception):
-    """Ends an attempt for good; its text is what `amplify jobs list` shows."""
-
-
 def run_engine(
     database: str,
     executor_id: str,
@@ -56,7 +55,7 @@ def run_engine(
     """
     from dbos import DBOS
 
-    engine = sa.create_engine(database, pool_size=4, max_overflow=threads + 4, pool_pre_ping=True)
+    engine = sa.create_engine(database, pool_size=4, max_overflow=threads + 4, pool_pre_ping=True, hide_parameters=True)
     _running.append(engine)
     _quieten()
     try:
@@ -125,21 +124,25 @@ def _attempt(one: Try, job: Job, engine: Engine, context: Callable[[], AbstractC
     try:
         with context():
             job(one.payload)
-    except Permanent as error:
-        log.error("job parked", job=one.job, key=one.key, attempt=one.attempt, error=type(error).__name__)
-        raise JobParked(str(error)) from None
     except Exception as error:
+        if isinstance(error, Permanent) or one.is_last(job):
+            _park(one, error)
         return _again(one, job, engine, error)
+    ATTEMPTS.labels(one.job, "done").inc()
     return "done"
 
 
+def _park(one: Try, error: Exception) -> NoReturn:
+    ATTEMPTS.labels(one.job, "parked").inc()
+    log.error("job parked", job=one.job, key=one.key, attempt=one.attempt, error=describe(error), exc_info=error)
+    raise JobParked(describe(error)) from None
+
+
 def _again(one: Try, job: Job, engine: Engine, error: Exception) -> str:
-    said = {"job": one.job, "key": one.key, "attempt": one.attempt, "error": type(error).__name__}
-    if one.is_last(job):
-        log.error("job parked", **said, exc_info=error)
-        raise JobParked(f"{type(error).__name__}: {error}") from None
     wait = job.wait_seconds(one.attempt, error)
     # A row of its own, not a sleeping thread: the wait survives us and holds nobody up.
     client(engine).enqueue(options(one.next(), job, wait), one.key, one.payload, one.attempt + 1, one.first)
-    log.warning("job failed, will be tried again", **said, wait_seconds=round(wait, 1), exc_info=error)
+    ATTEMPTS.labels(one.job, "again").inc()
+    said = {"job": one.job, "key": one.key, "attempt": one.attempt, "wait_seconds": round(wait, 1)}
+    log.warning("job failed, will be tried again", **said, error=describe(error), exc_info=error)
     return "again"

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
-from amplify.core.jobs.registry import Job, Payload, Permanent, find
+from amplify.core.jobs.registry import Job, Payload, Permanent, describe, find
 
 if TYPE_CHECKING:
     from dbos import DBOSClient
@@ -32,7 +32,7 @@ class JsonSerializer:
     """Payloads as JSON: rows of the database are never unpickled."""
 
     def serialize(self, data: Any) -> str:
-        return json.dumps(data, default=_describe, separators=(",", ":"))
+        return json.dumps(data, default=_plain, separators=(",", ":"))
 
     def deserialize(self, text: str) -> Any:
         return json.loads(text)
@@ -41,9 +41,9 @@ class JsonSerializer:
         return "json"
 
 
-def _describe(value: Any) -> str:
+def _plain(value: Any) -> str:
     if isinstance(value, BaseException):
-        return f"{type(value).__name__}: {value}"[:500]
+        return describe(value)
     raise TypeError(f"a payload is JSON; {type(value).__name__} is not")
 
 
@@ -103,6 +103,11 @@ def client(engine: Engine) -> "DBOSClient":
     return _clients[engine]
 
 
+def warm_up() -> None:
+    """Import the engine's library (half a second) before the first request has to wait for it."""
+    import dbos  # noqa: F401
+
+
 def options(one: Try, job: Job, delay_seconds: float = 0.0) -> Any:
     """How the engine is told to keep this attempt."""
     said: dict[str, Any] = {
@@ -153,7 +158,7 @@ def _execute(session: Session, statement: Any, rows: Any = None) -> Any:
 def drain(session: Session, limit: int = 1000) -> int:
     """Run the due jobs in this process, in this thread, in the caller's application context; returns how many ran.
 
-    The small real implementation of the worker, for tests and for `amplify jobs drain`. Like the engine it
+    The small real implementation of the worker, for tests and for the demo's history. Like the engine it
     commits after each job, notes failures and puts the next attempt in.
     """
     for done in range(limit):
@@ -187,7 +192,7 @@ def _perform(session: Session, one: Try) -> None:
     except Exception as error:
         session.rollback()
         if isinstance(error, Permanent) or one.is_last(job):
-            _note(session, one, "ERROR", _describe(error))
+            _note(session, one, "ERROR", describe(error))
             return
         _put(session, one.next(), job.wait_seconds(one.attempt, error))
     _note(session, one, "SUCCESS", None)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from amplify.core.logs import scrub
+
 Payload = dict[str, Any]
 Work = Callable[[Payload], None]
 
@@ -17,6 +19,16 @@ _jobs: dict[str, "Job"] = {}
 
 class Permanent(Exception):
     """Raised by a job that knows that trying again is useless: it is parked at once."""
+
+
+class JobParked(Exception):
+    """Ends an attempt for good; its text is what `amplify jobs list` shows."""
+
+
+def describe(error: BaseException) -> str:
+    """What is kept of an error: kind and message, without mail addresses, which would outlive their people here."""
+    said = str(error) if isinstance(error, JobParked) else f"{type(error).__name__}: {error}"
+    return str(scrub(said))[:500]
 
 
 @dataclass(frozen=True)
