@@ -3,54 +3,52 @@
 `/s/<code>` must hold when a post goes viral. A click that only needs the link table, a row on disk and a redirect does
 not pay for the framework; whatever is special about a request (a preview, an ended link, the advocate's own cookie, a
 strange host) goes to the Flask view, which decides by the same rules (tracking.redirect) and says the same.
+Pages have their own threads and a bound on how many wait; links have others, so that no page delays a click.
 """
 
 import asyncio
-import io
-import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import date, datetime
 from functools import lru_cache
-from tempfile import SpooledTemporaryFile
-from typing import IO, Any, Protocol
+from math import ceil
+from typing import IO, Any
 
+import structlog
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
 
 from amplify.app import create_app
-from amplify.core import clock
+from amplify.core import bridge, clock, problems
+from amplify.core.bridge import Scope
 from amplify.core.db import db, reading
+from amplify.core.i18n import best_language
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.core.security import access_of
 from amplify.core.settings import Settings, load
 from amplify.core.tokens import uuid7
 from amplify.sharing.tokens import ME_COOKIE
 from amplify.tracking import visitors
-from amplify.tracking.link_cache import LinkCache
-from amplify.tracking.recorder import Recorder, Row, Writer
+from amplify.tracking.link_cache import Guesses, LinkCache
+from amplify.tracking.recorder import LOST, Row, recorder_for
 from amplify.tracking.redirect import HEADERS, Hit, Target, decide, read_hit, with_click
 from amplify.tracking.services import find_target
 
 PATH = "/s/"
+# As granian wants them: names in lower case.
 WAY_ON = [*((name.lower(), value) for name, value in HEADERS.items()), ("content-length", "0")]
+LINK_THREADS = 4
+# Pages that may wait for each thread; whoever comes then is told to come again.
+WAITING_PER_THREAD = 32
+RETRY_SECONDS = 5
+REFUSALS = {
+    429: ("too-many-requests", _l("Too many requests. Wait a moment, then try again.")),
+    500: ("internal-error", _l("It has been written down, and nothing was stored.")),
+    503: ("unavailable", _l("Please try again in a moment.")),
+}
 
-
-class Headers(Protocol):
-    """Request headers, names in lower case."""
-
-    def get(self, key: str, default: Any = None) -> Any: ...
-    def items(self) -> list[tuple[str, str]]: ...
-
-
-class Scope(Protocol):
-    """What granian says of a request (RSGI 1.6)."""
-
-    proto: str
-    server: str
-    client: str
-    scheme: str
-    method: str
-    path: str
-    query_string: str
-    authority: str | None
-    headers: Headers
+log = structlog.get_logger(__name__)
 
 
 class Front:
@@ -59,108 +57,162 @@ class Front:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._hosts = frozenset(settings.hosts)
-        self._links = LinkCache(self._find)
-        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="pages")
-        self._salt = ("", "")
+        self._pages = ThreadPoolExecutor(settings.threads, thread_name_prefix="pages")
+        self._room = settings.threads * (1 + WAITING_PER_THREAD)
+        self._threads = ThreadPoolExecutor(LINK_THREADS, thread_name_prefix="links")
+        self._links, self._guesses = LinkCache(self._find, self._threads), Guesses()
+        self._salt = (date.min, "")
+        self._asked_salt: asyncio.Future[str] | None = None
+        self._refusals: dict[tuple[int, str, bool], tuple[list[tuple[str, str]], bytes]] = {}
         with app.app_context():
             self._engine = db.engine
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        inline = self._engine.dialect.name == "sqlite"
-        self._clicks = Recorder(Writer(self._engine), loop, inline=inline)
+        self._clicks = recorder_for(self._engine, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._clicks.close()
+        self._pages.shutdown()
         self._threads.shutdown()
 
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
-        if scope.method == "GET" and scope.path.startswith(PATH) and self._is_plain(scope):
-            address = await self._way_on(scope)
+        try:
+            if scope.path.startswith(PATH):
+                await self._link(scope, protocol)
+            else:
+                await self._page(scope, protocol)
+        except bridge.Cut:
+            log.info("a client hung up in the middle of its body")
+        except SQLAlchemyError as error:
+            log.warning("a link could not be looked up", error=type(error).__name__)
+            self._refuse(scope, protocol, 503)
+        except Exception as error:  # nobody is left without an answer
+            log.exception("a request failed in front of the pages", error=type(error).__name__)
+            self._refuse(scope, protocol, 500)
+
+    # Links.
+
+    async def _link(self, scope: Scope, protocol: Any) -> None:
+        code = scope.path[len(PATH) :]
+        if "/" in code:
+            await self._page(scope, protocol)
+            return
+        target = self._links.get(code) or await self._links.ask(code)
+        if target is None and (wait := self._guesses.wait_seconds(self._network(scope))):
+            self._refuse(scope, protocol, 429, ceil(wait))
+            return
+        if target is not None and scope.method == "GET" and self._is_plain(scope):
+            address = await self._way_on(scope, target)
             if address is not None:
                 protocol.response_empty(302, [("location", address), *WAY_ON])
                 return
-        body = None if scope.method in ("GET", "HEAD") else await self._read(protocol)
-        await self._loop.run_in_executor(self._threads, self._page, scope, body, protocol)
-
-    async def _read(self, protocol: Any) -> IO[bytes]:
-        """The body, in memory while small. Reads one byte more than any route takes: Flask then says 413."""
-        body: IO[bytes] = SpooledTemporaryFile(self._settings.max_body_bytes)  # noqa: SIM115  closed after the answer
-        room = self._settings.max_import_bytes + 1
-        async for chunk in protocol:
-            body.write(chunk[:room])
-            room -= min(room, len(chunk))
-        body.seek(0)
-        return body
+        body = await bridge.read_body(scope, protocol, lambda: 0, 0)
+        await self._loop.run_in_executor(self._threads, self._run, scope, body, protocol)
 
     def _is_plain(self, scope: Scope) -> bool:
         """A request nothing is special about."""
-        host = (scope.authority or scope.headers.get("host") or "").rpartition(":")
-        cookie = scope.headers.get("cookie")
-        return (host[0] or host[2]) in self._hosts and (cookie is None or ME_COOKIE not in cookie)
-
-    async def _way_on(self, scope: Scope) -> str | None:
-        """Where this click goes, once it is stored; None if Flask is to answer."""
-        code = scope.path[len(PATH) :]
-        target = self._links.get(code) or await self._loop.run_in_executor(self._threads, self._links.load, code)
+        host = bridge.host_of(scope).rpartition(":")
         headers = scope.headers
-        hit = read_hit(scope.method, lambda name: headers.get(name.lower()) or "", is_own=False)
-        answer = decide(hit, target, clock.now())
-        if target is None or answer.kind != "redirect":
-            return None
-        row = await self._row(target, hit, scope)
-        stored = await self._clicks.record(row)
-        return with_click(answer.url, str(row[0]) if stored else None)
-
-    async def _row(self, target: Target, hit: Hit, scope: Scope) -> Row:
-        at = clock.now()
-        day = at.date().isoformat()
-        if self._salt[0] != day:
-            self._salt = (day, await self._loop.run_in_executor(self._threads, self._salt_of_today))
-        address = client_address(scope, self._settings.proxies)
-        visitor = visitors.key_of(self._settings.secret, self._salt[1], _prefix(address), hit.user_agent)
-        return (
-            uuid7(),
-            target.link_id,
-            at,
-            hit.method,
-            hit.user_agent,
-            hit.referrer_host,
-            hit.language,
-            "",
-            visitor,
-            hit.purpose,
-            hit.gpc,
-            hit.is_own,
+        return (host[0] or host[2]) in self._hosts and (
+            "cookie" not in headers or ME_COOKIE not in ";".join(headers.get_all("cookie"))
         )
+
+    async def _way_on(self, scope: Scope, target: Target) -> str | None:
+        """Where this click goes, with its token once it is stored. None if Flask is to answer."""
+        now = clock.now()
+        hit = read_hit("GET", scope.headers.get, is_own=False)
+        answer = decide(hit, target, now)
+        if answer.kind != "redirect":
+            return None
+        try:
+            row = await self._row(target, hit, scope, now)
+        except Exception as error:  # the day's salt cannot be had: the database is away
+            LOST.inc()
+            log.exception("a click was lost", link_id=target.link_id, error=type(error).__name__)
+            return answer.url
+        return with_click(answer.url, str(row[0]) if await self._clicks.record(row) else None)
+
+    async def _row(self, target: Target, hit: Hit, scope: Scope, at: datetime) -> Row:
+        day = at.date()
+        salt = self._salt[1] if self._salt[0] == day else await self._salt_of(at)
+        visitor = visitors.key_of(self._settings.secret, salt, self._network(scope), hit.user_agent)
+        return (
+            uuid7(), target.link_id, at, hit.method, hit.user_agent, hit.referrer_host, hit.language, "", visitor,
+            hit.purpose, hit.gpc, hit.is_own,
+        )  # fmt: skip
+
+    def _network(self, scope: Scope) -> str:
+        return _prefix(client_address(scope, self._settings.proxies))
+
+    # What the database knows, read in a thread.
 
     def _find(self, code: str) -> Target | None:
         with self._app.app_context(), reading():
             return find_target(db.session, code)
 
-    def _salt_of_today(self) -> str:
+    async def _salt_of(self, at: datetime) -> str:
+        """The day's salt, read once for all who come meanwhile."""
+        if self._asked_salt is None:
+            self._asked_salt = self._loop.run_in_executor(self._threads, self._read_salt, at)
+        asked = self._asked_salt
+        try:
+            salt = await asked
+        finally:
+            self._asked_salt = None
+        self._salt = (at.date(), salt)
+        return salt
+
+    def _read_salt(self, at: datetime) -> str:
         with self._app.app_context():
-            salt = visitors.salt_of(db.session, clock.now())
+            salt = visitors.salt_of(db.session, at)
             db.session.commit()
             return salt
 
-    def _page(self, scope: Scope, body: IO[bytes] | None, protocol: Any) -> None:
-        """A request through WSGI, in one of the threads."""
-        said: list[Any] = []
+    # Pages.
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[..., None]:
-            said[:] = [int(status[:3]), headers]
-            return lambda data: None
-
-        answer = self._app.wsgi_app(environ(scope, body), start_response)
+    async def _page(self, scope: Scope, protocol: Any) -> None:
+        few = self._settings.max_body_bytes
+        body = await bridge.read_body(scope, protocol, lambda: self._most_bytes(scope), few)
+        if not self._room:
+            self._refuse(scope, protocol, 503, RETRY_SECONDS)
+            return
+        self._room -= 1
         try:
-            content = b"".join(answer)
+            await self._loop.run_in_executor(self._pages, self._run, scope, body, protocol)
         finally:
-            if hasattr(answer, "close"):
-                answer.close()
-            if body is not None:
-                body.close()
-        protocol.response_bytes(said[0], said[1], content)
+            self._room += 1
+
+    def _run(self, scope: Scope, body: IO[bytes] | None, protocol: Any) -> None:
+        bridge.answer(self._app.wsgi_app, scope, body, protocol, self._loop)
+
+    def _most_bytes(self, scope: Scope) -> int:
+        """How large a body the view behind this address takes."""
+        try:
+            endpoint, _arguments = self._app.url_map.bind("").match(scope.path, scope.method)
+        except HTTPException:
+            return 0
+        access = access_of(self._app.view_functions.get(endpoint))
+        return self._settings.max_import_bytes if access and access.large_body else 0
+
+    # Refusals: made once for each language, so that they cost nothing when there is no time for anything.
+
+    def _refuse(self, scope: Scope, protocol: Any, status: int, retry_seconds: int = RETRY_SECONDS) -> None:
+        wanted = str(scope.headers.get("accept-language") or "")
+        language = best_language(wanted.partition(",")[0].partition(";")[0])
+        headers, content = self._refusal(status, language, scope.path.startswith(("/api/", "/in/")))
+        with suppress(Exception):  # answered already, or hung up
+            protocol.response_bytes(status, [*headers, ("retry-after", str(retry_seconds))], content)
+
+    def _refusal(self, status: int, language: str, for_machine: bool) -> tuple[list[tuple[str, str]], bytes]:
+        key = (status, language, for_machine)
+        if key not in self._refusals:
+            address = "/in/-" if for_machine else "/-"
+            base = self._settings.base_url
+            with self._app.test_request_context(address, base, headers={"Accept-Language": language}):
+                response = self._app.process_response(problems.answer(problems.Problem(status, *REFUSALS[status])))
+            self._refusals[key] = (response.headers.to_wsgi_list(), response.get_data())
+        return self._refusals[key]
 
 
 _prefix = lru_cache(maxsize=10_000)(visitors.prefix)
@@ -168,38 +220,11 @@ _prefix = lru_cache(maxsize=10_000)(visitors.prefix)
 
 def client_address(scope: Scope, proxies: int) -> str:
     """The visitor's address: the connection's, or what the last of our own `proxies` wrote down."""
-    forwarded = str(scope.headers.get("x-forwarded-for") or "").split(",") if proxies else []
-    if len(forwarded) >= proxies > 0:
-        return forwarded[-proxies].strip()
-    return scope.client.rpartition(":")[0]
-
-
-def environ(scope: Scope, body: IO[bytes] | None) -> dict[str, Any]:
-    """The request as WSGI wants it (PEP 3333)."""
-    host, _, port = scope.server.rpartition(":")
-    found: dict[str, Any] = {
-        "REQUEST_METHOD": scope.method,
-        "SCRIPT_NAME": "",
-        "PATH_INFO": scope.path.encode().decode("latin-1"),
-        "QUERY_STRING": scope.query_string,
-        "SERVER_NAME": host,
-        "SERVER_PORT": port,
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": scope.client.rpartition(":")[0],
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": scope.scheme,
-        "wsgi.input": body or io.BytesIO(),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-        "wsgi.input_terminated": True,
-    }
-    for name, value in scope.headers.items():
-        key = name.upper().replace("-", "_")
-        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
-        found[key] = f"{found[key]}, {value}" if key in found else value
-    return found
+    if proxies:
+        forwarded = ",".join(scope.headers.get_all("x-forwarded-for")).split(",")
+        if len(forwarded) >= proxies:
+            return forwarded[-proxies].strip()
+    return bridge.address_of(scope)
 
 
 def create() -> Front:

@@ -50,7 +50,31 @@ class Busy(Exception):
     """Another process holds the database's lock."""
 
 
-class SqliteWriter:
+class _OwnConnection:
+    """One connection, kept from group to group until something goes wrong."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: PoolProxiedConnection | None = None
+
+    def _cursor(self) -> Any:
+        if self._connection is None:
+            self._connection = self._engine.raw_connection()
+            self._prepare(self._connection.driver_connection)
+        return self._connection.cursor()
+
+    def _prepare(self, driver: Any) -> None:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give the connection up, in whatever state it is; the next group gets another."""
+        if self._connection is not None:
+            with suppress(Exception):
+                self._connection.invalidate()
+            self._connection = None
+
+
+class SqliteWriter(_OwnConnection):
     """Stores clicks on a connection of its own, one transaction a call, through the driver.
 
     An insert of 64 rows through SQLAlchemy costs more than its fsync. So SQLAlchemy gives the names and the
@@ -58,8 +82,7 @@ class SqliteWriter:
     """
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._connection: PoolProxiedConnection | None = None
+        super().__init__(engine)
         names, marks = ", ".join(c.name for c in COLUMNS), ", ".join("?" for _ in COLUMNS)
         self._insert = f"INSERT INTO {Click.__tablename__} ({names}) VALUES ({marks})"  # noqa: S608  our own names only
         converters = [column.type.dialect_impl(engine.dialect).bind_processor(engine.dialect) for column in COLUMNS]
@@ -78,14 +101,11 @@ class SqliteWriter:
         except Busy:
             raise
         except Exception:
-            self.close()  # in whatever state it is: the next group gets another
+            self.close()
             raise
 
-    def _cursor(self) -> Any:
-        if self._connection is None:
-            self._connection = self._engine.raw_connection()
-            self._connection.cursor().execute("PRAGMA busy_timeout=0")
-        return self._connection.cursor()
+    def _prepare(self, driver: Any) -> None:
+        driver.execute("PRAGMA busy_timeout=0")
 
     def _begin(self, cursor: Any, patience_seconds: float) -> None:
         until = time.monotonic() + patience_seconds
@@ -106,20 +126,12 @@ class SqliteWriter:
             values[place] = convert(values[place])
         return values
 
-    def close(self) -> None:
-        """Give the connection up."""
-        if self._connection is not None:
-            with suppress(Exception):
-                self._connection.invalidate()
-            self._connection = None
 
-
-class PostgresWriter:
+class PostgresWriter(_OwnConnection):
     """The same on PostgreSQL: one statement and one round trip a group, a transaction by itself."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._connection: PoolProxiedConnection | None = None
+        super().__init__(engine)
         names = ", ".join(column.name for column in COLUMNS)
         arrays = ", ".join(f"%s::{column.type.compile(engine.dialect)}[]" for column in COLUMNS)
         # The fence comes first, and holds until the commit: see core.db.horizon.
@@ -139,14 +151,8 @@ class PostgresWriter:
             raise
         return time.perf_counter() - began
 
-    def _cursor(self) -> Any:
-        if self._connection is None:
-            self._connection = self._engine.raw_connection()
-            driver: Any = self._connection.driver_connection
-            driver.autocommit = True
-        return self._connection.cursor()
-
-    close = SqliteWriter.close
+    def _prepare(self, driver: Any) -> None:
+        driver.autocommit = True
 
 
 class Recorder:

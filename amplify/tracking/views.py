@@ -23,6 +23,7 @@ from amplify.tracking.redirect import HEADERS, Answer, Hit, Target, decide, read
 log = logging.getLogger(__name__)
 blueprint = Blueprint("tracking", __name__)
 
+
 @blueprint.get("/s/<code>")
 @public(writes=True, limited=False)
 def follow(code: str) -> Response:
