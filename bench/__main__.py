@@ -1,4 +1,4 @@
-"""`python -m bench NAME [--seconds S] [...]`: run one measurement, print its table, and last one line of JSON with "ok"."""
+"""`python -m bench NAME [--seconds S] [...]`: run one measurement, print its table, last a line of JSON with "ok"."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 
 import bench
 
-TOOLS = {"__main__", "load", "peers", "report", "servers"}
+TOOLS = {"__main__", "client", "limits", "load", "peers", "report", "servers"}
 
 
 def names() -> list[str]:

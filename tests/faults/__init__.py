@@ -1,1 +1,1 @@
-"""What is broken on purpose, one command: `python3 run.py faults NAME [--kills N]`. Each fault also catches a planted bug."""
+"""What is broken on purpose: `python3 run.py faults NAME [--kills N]`. Each fault also catches a planted bug."""

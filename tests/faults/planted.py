@@ -61,12 +61,12 @@ def no_lease() -> None:
         session.commit()
 
     always: Any = SimpleNamespace(take=lambda *_: 1, release=lambda *_: None)
-    alarms.leases = always
+    vars(alarms)["leases"] = always
     wiring.ALARMS = (alarms.Alarm("campaigns", upcoming, ring),)
 
 
 def code_in_two_steps() -> None:
-    """Takes codes by looking first and writing later, in a transaction of its own: who dies in between gives them twice."""
+    """Looks for codes first and notes them as taken in a later transaction: who dies in between gives them twice."""
     given: list[tuple[int, list[str]]] = []
 
     def settle(self: CodePool, session: Session, reward: Reward, codes: Sequence[str]) -> int:
@@ -85,7 +85,7 @@ def code_in_two_steps() -> None:
         given.clear()
 
     setattr(CodePool, "settle", settle)  # noqa: B010  a method is replaced on purpose
-    planning.reach = reach
+    vars(planning)["reach"] = reach
     planning.CHUNK, planning.AT_ONCE = 20, 0
 
 

@@ -1,4 +1,4 @@
-"""A mail server outside what is broken: it writes down every copy that reached it, from which worker, on which connection.
+"""A mail server outside what is broken: it writes down every copy that reached it, and from whom.
 
 Each worker that is started gets a port of its own here, so that a copy tells who sent it.
 """

@@ -14,7 +14,6 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.campaigns.models import Campaign
 from amplify.core import schema
 from amplify.rewards.models import Push
 from tests.delivery.mailserver import free_port
