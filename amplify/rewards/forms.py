@@ -58,7 +58,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         render_kw={"type": "url", "inputmode": "url"},
         description=_l("A page of yours; never a review site."),
     )
-    audience_kind = SelectField(_l("Who is rewarded"), choices=KINDS)
+    audience_kind = SelectField(_l("Who is rewarded"), [FILLED], choices=KINDS)
     audience_value = IntegerField(
         _l("How many, which percent, or which score"),
         [FILLED, NumberRange(1, 1_000_000_000, _l("This number is not possible here."))],
@@ -73,7 +73,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
         _l("Time zone"), choices=[SelectChoice(name, name.replace("_", " ")) for name in zone_names()]
     )
 
-    reward_type = SelectField(_l("Reward"))
+    reward_type = SelectField(_l("Reward"), [FILLED])
     reward_name_en = StringField(_l("What they get, in English"), [Length(max=120)])
     reward_name_es = StringField(_l("What they get, in Spanish"), [Length(max=120)])
     value = StringField(_l("Worth of one"), [Length(max=20)], render_kw={"inputmode": "decimal"})
@@ -91,6 +91,7 @@ class CampaignForm(FlaskForm):  # type: ignore[misc]
     )
     trigger = SelectField(
         _l("What the reward hangs on"),
+        [FILLED],
         choices=TRIGGERS,
         default="rank",
         description=_l("Outcomes only. Paying for posts, likes, reviews or opinions is not possible."),

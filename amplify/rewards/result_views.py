@@ -24,7 +24,7 @@ from amplify.rewards.presenting import EDITORS, context, when
 from amplify.rewards.uploading import upload_codes
 
 blueprint = Blueprint("rewards", __name__, url_prefix="/console")
-nav.add("rewards.redemptions", _l("Redeem a code"), "ticket", order=35)
+nav.add("rewards.redemptions", _l("Redeem a code"), "ticket", order=35, roles=EDITORS)
 
 blueprint.context_processor(context)
 

@@ -144,9 +144,10 @@ def test_each_mail_carries_the_ledgers_code_and_message_id(session: Session) -> 
     make_advocates(session, brand, 3)
     campaign = make_rewarded(session, brand)
     campaigns.start_due(session, START)
-    send(session)
+    jobs.drain(session)
     ledger = {(push.message_id, push.code, push.locale) for push in pushes_of(session, campaign)}
     assert {(mail.message_id, mail.context["code"], mail.locale) for mail in reward_mails(session)} == ledger
+    send(session)
     assert states(session, campaign) == ["sent"] * 3
     assert all(push.sent_at for push in pushes_of(session, campaign))
 
