@@ -228,7 +228,7 @@ def campaign(run: Run, starts: datetime) -> int:
     }  # fmt: skip
     reward = {
         "type": "generated_code", "name": {"en": "20 % off", "es": "20 % menos"}, "value_minor": 500,
-        "currency": "EUR", "settings": {"pattern": "THANKS-####-####"},
+        "currency": "USD", "settings": {"pattern": "THANKS-####-####"},
     }  # fmt: skip
     with Session(run.engine) as session, session.begin():
         brand = session.scalars(sa.select(Brand)).one()

@@ -1,0 +1,28 @@
+"""What is measured in earnest by `python3 run.py bench` runs here in small, so that it cannot rot."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bench import client
+
+
+def test_the_loop_is_measured_and_nothing_that_was_acknowledged_is_missing(pytestconfig: pytest.Config) -> None:
+    kind = pytestconfig.getoption("--db")
+    sizes = ["--answers", "40", "--clicks", "60", "--pushes", "10", "--db", kind]
+    command = [sys.executable, "-m", "bench", "loop", *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["ok"] is True
+    assert set(figures[kind]) == {
+        "answers stored", "asks mailed", "clicks stored", "clicks judged, ranked", "pushes planned", "pushes delivered",
+    }  # fmt: skip
+    assert all(rate > 0 for rate in figures[kind].values())
+
+
+def test_a_prepared_request_carries_its_host_and_its_length() -> None:
+    raw = client.request("POST", "http://127.0.0.1:9/in/x", {"A": "b"}, b"{}")
+    assert raw == b"POST /in/x HTTP/1.1\r\nHost: 127.0.0.1:9\r\nA: b\r\nContent-Length: 2\r\n\r\n{}"

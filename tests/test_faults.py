@@ -1,0 +1,98 @@
+"""A short form of `python3 run.py faults worker`: few kills, one planted bug, and the auditor's own eyesight."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.faults.audit import Evidence, Owed, repeats, wrongs
+from tests.faults.sink import Copy
+from tests.faults.worker import Plan, Row, kills, noted_before_sent
+
+PEOPLE = 12
+
+
+@pytest.fixture
+def plan(pytestconfig: pytest.Config, new_database: Callable[[], str], tmp_path: Path) -> Plan:
+    return Plan(pytestconfig.getoption("--db"), new_database, tmp_path, kills=2, people=120)
+
+
+def test_workers_killed_in_mid_campaign_lose_nothing_and_double_nothing(plan: Plan) -> None:
+    row = kills(plan)
+    assert row.wrongs == []
+    assert row.kills == 2
+
+
+def test_a_worker_that_calls_mails_sent_too_early_is_caught(plan: Plan) -> None:
+    row = noted_before_sent(plan)
+    assert any("never left" in wrong for wrong in row.wrongs), row.wrongs
+    assert row.ok
+
+
+def test_a_planted_bug_that_nobody_sees_makes_the_whole_run_fail() -> None:
+    assert not Row("sqlite", "kill -9", "", [], 1.0, bug="planted").ok
+    assert Row("sqlite", "kill -9", "", [], 1.0).ok
+
+
+def evidence() -> Evidence:
+    """A campaign in which everything went well; worker 0 was killed, worker 1 was not."""
+    pushes = [Owed(n, f"POOL-1-{n:05}", f"<{n}@x>", "sent", 500) for n in range(PEOPLE)]
+    return Evidence(
+        chosen=set(range(PEOPLE)),
+        pushes=pushes,
+        uploaded={f"POOL-1-{n:05}" for n in range(2 * PEOPLE)},
+        taken=[push.code for push in pushes],
+        spent_minor=500 * PEOPLE,
+        occurrence=1,
+        journal=[a_copy(n, worker=n % 2, connection=n) for n in range(PEOPLE)],
+        killed={0},
+    )
+
+
+def a_copy(number: int, *, worker: int, connection: int, code: str = "") -> Copy:
+    return Copy(worker, connection, float(connection), f"<{number}@x>", code or f"POOL-1-{number:05}", f"p{number}@x")
+
+
+def changed(change: str) -> Evidence:
+    """The evidence with one thing wrong."""
+    good = evidence()
+    pushes, journal = good.pushes, list(good.journal)
+    wrong = {
+        "twice": {"pushes": [*pushes, replace(pushes[1], code="POOL-1-00013", message_id="<x@x>", state="earned")]},
+        "code": {"pushes": [replace(pushes[0], code=pushes[1].code), *pushes[1:]]},
+        "missing": {"pushes": pushes[1:], "journal": journal[1:], "taken": good.taken[1:]},
+        "unsent": {"pushes": [replace(pushes[0], state="earned"), *pushes[1:]]},
+        "early": {"journal": journal[1:]},
+        "strange": {"journal": [*journal, a_copy(99, worker=1, connection=99)]},
+        "unbound": {"journal": [a_copy(0, worker=0, connection=0, code="POOL-1-00013"), *journal[1:]]},
+        "again": {"journal": [*journal, a_copy(1, worker=1, connection=99)]},
+        "late": {"journal": [*journal, a_copy(2, worker=0, connection=0), a_copy(0, worker=1, connection=99)]},
+        "pool": {"taken": good.taken[1:]},
+        "budget": {"spent_minor": 1},
+        "stuck": {"jobs": {"parked": 1}},
+        "started": {"occurrence": 2},
+        "damaged": {"integrity": "row 7 missing"},
+    }[change]
+    return replace(good, **wrong)  # type: ignore[arg-type]  # one of the fields above
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("twice", "more than one push"), ("code", "given more than once"), ("missing", "have no push"),
+        ("unsent", "were not sent"), ("early", "never left"), ("strange", "not in the ledger"),
+        ("unbound", "another code"), ("again", "nobody died"), ("late", "nobody died"), ("pool", "disagree"),
+        ("budget", "budget"), ("stuck", "stuck"), ("started", "started 2 times"), ("damaged", "damaged"),
+    ],
+)  # fmt: skip
+def test_the_auditor_sees(change: str, said: str) -> None:
+    assert wrongs(evidence()) == []
+    assert any(said in wrong for wrong in wrongs(changed(change))), wrongs(changed(change))
+
+
+def test_a_copy_cut_off_by_a_kill_is_no_wrong_and_is_counted() -> None:
+    good = evidence()
+    again = replace(good, journal=[*good.journal, a_copy(0, worker=1, connection=99)])
+    assert wrongs(again) == []
+    assert repeats(again) == 1
