@@ -43,6 +43,7 @@ LINK_THREADS = 4
 WAITING_PER_THREAD = 32
 RETRY_SECONDS = 5
 REFUSALS = {
+    411: ("length-required", _l("Say how long the body is: send a Content-Length.")),
     429: ("too-many-requests", _l("Too many requests. Wait a moment, then try again.")),
     500: ("internal-error", _l("It has been written down, and nothing was stored.")),
     503: ("unavailable", _l("Please try again in a moment.")),
@@ -84,6 +85,8 @@ class Front:
                 await self._page(scope, protocol)
         except bridge.Cut:
             log.info("a client hung up in the middle of its body")
+        except bridge.NoLength:
+            self._refuse(scope, protocol, 411)
         except SQLAlchemyError as error:
             log.warning("a link could not be looked up", error=type(error).__name__)
             self._refuse(scope, protocol, 503)

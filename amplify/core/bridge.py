@@ -55,6 +55,10 @@ class Cut(Exception):
     """The client hung up before its whole body was here."""
 
 
+class NoLength(Exception):
+    """A body of unknown length whose end nothing marks: half of it could pass for the whole."""
+
+
 def host_of(scope: Scope) -> str:
     """The host that was asked for, perhaps with a port; HTTP/2 says it elsewhere than HTTP/1."""
     return str(scope.headers.get("host") or scope.authority or "")
@@ -68,12 +72,13 @@ def address_of(scope: Scope) -> str:
 async def read_body(scope: Scope, protocol: Any, most: Callable[[], int], few: int) -> IO[bytes] | None:
     """The body, if the request has one. Reads one byte more than is allowed and stops: the application then refuses.
 
-    `few` bytes are always allowed; `most()` is asked only beyond them. Raises Cut.
+    `few` bytes are always allowed; `most()` is asked only beyond them. Raises Cut, NoLength.
     """
-    headers = scope.headers
-    announced = headers.get("content-length")
-    if announced in (None, "0") and "transfer-encoding" not in headers and scope.method in ("GET", "HEAD"):
+    announced = scope.headers.get("content-length")
+    if announced in (None, "0") and "transfer-encoding" not in scope.headers and scope.method in ("GET", "HEAD"):
         return None
+    if announced is None and "transfer-encoding" in scope.headers and not _marks_its_end(scope):
+        raise NoLength  # granian says the same of a chunked body that ended and of one that was cut
     body: IO[bytes] = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115  closed after the answer
     size, allowed = 0, few
     async for chunk in protocol:
@@ -89,6 +94,11 @@ async def read_body(scope: Scope, protocol: Any, most: Callable[[], int], few: i
             raise Cut
     body.seek(0)
     return body
+
+
+def _marks_its_end(scope: Scope) -> bool:
+    kind = str(scope.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    return kind.endswith(("/json", "+json")) or kind.startswith("multipart/")
 
 
 def environ(scope: Scope, body: IO[bytes] | None) -> dict[str, Any]:

@@ -8,10 +8,10 @@ database is elsewhere, a thread does it and the loop goes on collecting. Nothing
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 import structlog
@@ -26,8 +26,6 @@ TABLE = sa.inspect(Click).local_table
 COLUMNS = [column for column in TABLE.columns if not column.primary_key]
 # The values of COLUMNS in their order, as the model has them.
 Row = tuple[Any, ...]
-# Stores all rows or raises; how long it may wait for a lock, in seconds; gives the seconds that the disk took.
-Write = Callable[[Sequence[Row], float], float]
 
 # An fsync of a millisecond stalls every connection of the loop for as long: from there on a thread is cheaper.
 SLOW_SECONDS = 0.001
@@ -44,6 +42,13 @@ STORED = Counter("amplify_clicks_stored", "Clicks on disk")
 LOST = Counter("amplify_clicks_lost", "Clicks that were answered without having been stored")
 
 log = structlog.get_logger(__name__)
+
+
+class Writer(Protocol):
+    """Stores all rows or raises (Busy, if it may wait no longer for a lock); gives the seconds that the disk took."""
+
+    def __call__(self, rows: Sequence[Row], patience_seconds: float) -> float: ...
+    def close(self) -> None: ...
 
 
 class Busy(Exception):
@@ -69,6 +74,8 @@ class _OwnConnection:
     def close(self) -> None:
         """Give the connection up, in whatever state it is; the next group gets another."""
         if self._connection is not None:
+            with suppress(Exception):
+                self._connection.rollback()  # SQLite keeps a closed connection's lock while a trace refers to a cursor
             with suppress(Exception):
                 self._connection.invalidate()
             self._connection = None
@@ -158,7 +165,7 @@ class PostgresWriter(_OwnConnection):
 class Recorder:
     """Collects clicks on one event loop and stores them in groups, as many at a time as there are writers."""
 
-    def __init__(self, writers: Sequence[Write], loop: asyncio.AbstractEventLoop, *, inline: bool) -> None:
+    def __init__(self, writers: Sequence[Writer], loop: asyncio.AbstractEventLoop, *, inline: bool) -> None:
         self._loop, self._may_inline = loop, inline
         self._writers, self._idle = writers, list(writers)
         self._slow_groups, self._mean_seconds = 0, 0.0
@@ -201,7 +208,7 @@ class Recorder:
         self._slow_groups += 1
         return self._slow_groups % TRY_AGAIN_AFTER == 0
 
-    def _try_inline(self, write: Write, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> bool:
+    def _try_inline(self, write: Writer, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> bool:
         try:
             seconds = self._commit(write, rows, 0.0)
         except Busy:
@@ -211,7 +218,7 @@ class Recorder:
         self._done(write, waiting, seconds is not None)
         return True
 
-    def _in_thread(self, write: Write, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> None:
+    def _in_thread(self, write: Writer, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> None:
         alarm = self._loop.call_later(PATIENCE_SECONDS, self._give_up, waiting)
         commit = self._loop.run_in_executor(self._threads, self._commit_or_lose, write, rows)
 
@@ -221,14 +228,14 @@ class Recorder:
 
         commit.add_done_callback(done)
 
-    def _commit_or_lose(self, write: Write, rows: Sequence[Row]) -> bool:
+    def _commit_or_lose(self, write: Writer, rows: Sequence[Row]) -> bool:
         try:
             return self._commit(write, rows, PATIENCE_SECONDS) is not None
         except Busy:
             self._lose(len(rows), "busy")
             return False
 
-    def _commit(self, write: Write, rows: Sequence[Row], patience_seconds: float) -> float | None:
+    def _commit(self, write: Writer, rows: Sequence[Row], patience_seconds: float) -> float | None:
         """The seconds that the disk took; None if the clicks are lost. Raises Busy."""
         try:
             seconds = write(rows, patience_seconds)
@@ -255,7 +262,7 @@ class Recorder:
         _answer([*in_work, *self._waiting], False)
         self._rows, self._waiting = [], []
 
-    def _done(self, write: Write, waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
+    def _done(self, write: Writer, waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
         _answer(waiting, stored)
         self._idle.append(write)
         self._is_stuck = False
@@ -267,6 +274,8 @@ class Recorder:
         for start in range(0, len(self._rows), MOST_ROWS):
             self._commit_or_lose(self._writers[0], self._rows[start : start + MOST_ROWS])
         self._rows, self._waiting = [], []
+        for writer in self._writers:
+            writer.close()
 
 
 def _answer(waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
