@@ -2,12 +2,6 @@
 
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import click
@@ -17,9 +11,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from amplify.app import create_app
 from amplify.brands.models import Brand
+from amplify.cli.serve import run, settle
 from amplify.core import clock, schema
 from amplify.core.db import db
-from amplify.core.settings import Settings, load
+from amplify.core.settings import PREFIX, Settings, load
 from amplify.core.web import Amplify
 from amplify.demo import texts
 from amplify.demo.links import Link, links
@@ -27,7 +22,6 @@ from amplify.demo.seed import PASSWORD, STAFF, seed
 from amplify.sharing.tokens import PURPOSE
 
 FOLDER = Path("var/demo")
-SECONDS_TO_START = 60.0
 
 
 @click.command("demo")
@@ -39,13 +33,11 @@ def command(port: int, reset: bool) -> None:
         shutil.rmtree(FOLDER, ignore_errors=True)
     if not FOLDER.exists():
         _make()
-    settings = _settings(FOLDER, port, mail="console")
+    environ = {"ENV": "demo", "DATA_DIR": str(FOLDER), "MAIL": "console", "BASE_URL": f"http://127.0.0.1:{port}"}
+    os.environ.update({f"{PREFIX}{name}": value for name, value in environ.items()})
+    settings = settle("127.0.0.1", port)
     where = _where_to_click(settings)
-    _serve(settings, where)
-
-
-def _settings(folder: Path, port: int, mail: str) -> Settings:
-    return load(env="demo", data_dir=folder, port=port, base_url=f"http://127.0.0.1:{port}", mail=mail)
+    run(settings, worker=True, say=lambda: _print(settings.base_url, where))
 
 
 def _make() -> None:
@@ -53,7 +45,7 @@ def _make() -> None:
     making = FOLDER.with_name("demo-in-the-making")
     shutil.rmtree(making, ignore_errors=True)
     making.mkdir(parents=True)
-    app = create_app(_settings(making, 8000, mail="file"))
+    app = create_app(load(env="demo", data_dir=making, mail="file"))
     console = Console()
     console.print("Making ninety days of Brisa Hotels, an invented brand: answers, shares, clicks, orders, rewards.")
     columns = (
@@ -79,38 +71,6 @@ def _where_to_click(settings: Settings) -> list[Link]:
         found = links(db.session, brand.id, Amplify(settings).signer(PURPOSE))
         db.engine.dispose()
     return found
-
-
-def _serve(settings: Settings, where: list[Link]) -> None:
-    """Web server and worker as one child; a Ctrl-C or SIGTERM here stops them, and their exit code is ours."""
-    environ = {
-        **os.environ,
-        "AMPLIFY_ENV": "demo",
-        "AMPLIFY_DATA_DIR": str(settings.data_dir),
-        "AMPLIFY_PORT": str(settings.port),
-        "AMPLIFY_BASE_URL": settings.base_url,
-        "AMPLIFY_MAIL": "console",
-    }
-    child = subprocess.Popen([sys.executable, "-m", "amplify", "serve"], env=environ)
-    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
-    try:
-        if _answers(settings.base_url, child):
-            _print(settings.base_url, where)
-        code = child.wait()
-    except KeyboardInterrupt:  # the terminal sent it to the child too
-        code = child.wait(30)
-    sys.exit(0 if code in (0, -signal.SIGINT, -signal.SIGTERM) else code)
-
-
-def _answers(base_url: str, child: "subprocess.Popen[bytes]") -> bool:
-    until = time.monotonic() + SECONDS_TO_START
-    while time.monotonic() < until and child.poll() is None:
-        try:
-            urllib.request.urlopen(f"{base_url}/healthz", timeout=2).close()  # noqa: S310  our own address
-            return True
-        except OSError:
-            time.sleep(0.05)
-    return False
 
 
 def _print(base_url: str, where: list[Link]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -107,16 +108,15 @@ def settle(host: str | None, port: int | None) -> Settings:
     return load()
 
 
-def announce(settings: Settings, as_json: bool) -> None:
-    """Say where we are, once the pages answer."""
+def once_ready(settings: Settings, say: Callable[[], None]) -> None:
+    """Call `say` as soon as the pages answer."""
     address = ("127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host, settings.port)  # noqa: S104
     until = time.monotonic() + READY_SECONDS
     while time.monotonic() < until:
         if _answers(address, urlsplit(settings.base_url).netloc):
-            said = json.dumps({"ready": settings.base_url, "pid": os.getpid()})
-            click.echo(said if as_json else f"Amplify is ready: {settings.base_url}  (Ctrl-C stops it)")
+            say()
             return
-        time.sleep(0.1)
+        time.sleep(0.05)
     log.error("the pages do not answer", seconds=READY_SECONDS)
 
 
@@ -158,6 +158,16 @@ def server(settings: Settings) -> MPServer:
 def command(host: str | None, port: int | None, no_worker: bool, as_json: bool) -> None:
     """Serve the pages and run one worker until SIGTERM or Ctrl-C."""
     settings = settle(host, port)
+
+    def say() -> None:
+        said = json.dumps({"ready": settings.base_url, "pid": os.getpid()})
+        click.echo(said if as_json else f"Amplify is ready: {settings.base_url}  (Ctrl-C stops it)")
+
+    run(settings, worker=not no_worker, say=say)
+
+
+def run(settings: Settings, *, worker: bool, say: Callable[[], None]) -> None:
+    """Serve with these settings, which the environment carries too, until SIGTERM or Ctrl-C; `say` when it is ready."""
     logs.configure(settings, process="serve")
     check_secret(settings, settings.host)
     prepare(settings)
@@ -165,10 +175,10 @@ def command(host: str | None, port: int | None, no_worker: bool, as_json: bool) 
     # A fresh process for the pages: a forked one would copy our threads' locks, and count for itself alone.
     multiprocessing.set_start_method("spawn", force=True)
     granian = server(settings)
-    supervisor = None if no_worker else Supervisor()
+    supervisor = Supervisor() if worker else None
     if supervisor:
         granian.on_startup(supervisor.start)
-    granian.on_startup(threading.Thread(target=announce, args=(settings, as_json), daemon=True).start)
+    granian.on_startup(threading.Thread(target=once_ready, args=(settings, say), daemon=True).start)
     try:
         granian.serve()
     finally:
