@@ -168,7 +168,10 @@ class Worker:
         return False
 
     def _round(self, work: Round) -> float:
-        """One turn of one round; how long to pause: not at all while there is more to do."""
+        """One turn of one round; how long to pause: not at all while there is a heap of work.
+
+        A few rows are no heap: to fetch each as it comes would keep the disk, and SQLite's one writer, from the clicks.
+        """
         name = name_of(work)
         with self.transaction() as session:
             if leases.take(session, f"round:{name}", self.executor_id, ROUND_LEASE_SECONDS) is None:
@@ -176,8 +179,7 @@ class Worker:
             moved = work(session, ROUND_LIMIT)
         if moved:
             metrics.MOVED.labels(name).inc(moved)
-            return 0.0
-        return self.settings.worker_poll_seconds
+        return 0.0 if moved >= ROUND_LIMIT // 2 else self.settings.worker_poll_seconds
 
     def _beat(self) -> None:
         """Say that we live, and take over from those who do not."""

@@ -275,9 +275,9 @@ def brand_with_key(engine: Engine) -> str:
 def main(arguments: list[str]) -> dict[str, object]:
     """Measure, print, and give the figures; "ok": what was acknowledged is stored, and every push arrived once."""
     parser = argparse.ArgumentParser(prog="bench loop", description=__doc__)
-    parser.add_argument("--answers", type=int, default=2_000)
-    parser.add_argument("--clicks", type=int, default=5_000)
-    parser.add_argument("--pushes", type=int, default=500)
+    parser.add_argument("--answers", type=int, default=1_000)
+    parser.add_argument("--clicks", type=int, default=3_000)
+    parser.add_argument("--pushes", type=int, default=300)
     parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
     sizes = parser.parse_args(arguments)
     sizes.pushes = max(1, min(sizes.pushes, (sizes.answers + 1) // 2, sizes.clicks))

@@ -8,6 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import jobs
+from amplify.core.db import db
+from amplify.core.settings import Settings
+from amplify.worker import Worker
 from tests.worker.conftest import Site
 
 
@@ -52,6 +55,20 @@ def test_two_hundred_jobs_outlive_many_kills(site: Site) -> None:
     site.until(lambda: site.counts() == {"waiting": 0, "delayed": 0, "running": 0, "parked": 0})
     # At least once: only what was running when a worker died may have run twice.
     assert len(site.traces("job")) <= 200 + 6 * 4
+
+
+def test_a_round_goes_on_at_once_only_while_there_is_a_heap_of_work(site: Site) -> None:
+    def few(session: Session, limit: int) -> int:
+        return 3
+
+    def heap(session: Session, limit: int) -> int:
+        return limit
+
+    settings = Settings(env="test", database_url=site.database, data_dir=site.folder, worker_poll_seconds=0.7)
+    made = Worker(settings, rounds=[few, heap], alarms=[])
+    assert (made._round(few), made._round(heap)) == (0.7, 0.0)
+    with made.app.app_context():
+        db.engine.dispose()
 
 
 def test_two_workers_share_the_jobs_but_not_the_round(site: Site) -> None:
