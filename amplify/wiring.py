@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from amplify.asks import reactions as asks
 from amplify.asks.services import next_step_for
+from amplify.brands.events import ScoringChanged
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
 from amplify.campaigns.queries import upcoming
@@ -17,6 +18,7 @@ from amplify.customers.reactions import on_unsubscribed
 from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
 from amplify.delivery.jobs import deliver_messages, release_due
 from amplify.leaderboards import reactions as points
+from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
 from amplify.leaderboards.services import project
 from amplify.rewards import reactions as rewards
 from amplify.rewards.delivering import deliver_pushes
@@ -34,6 +36,7 @@ from amplify.tracking.visitors import forget_salts
 
 # Fact -> who reacts, in this order, in the publisher's transaction.
 REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
+    ScoringChanged: (on_scoring_changed,),
     SurveyAnswered: (asks.on_answered,),
     SharePageShown: (asks.on_share_page_shown,),
     ShareOpened: (asks.on_share_opened,),
@@ -55,7 +58,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
 ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, release_due, forget_salts)
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
-JOBS: Sequence[Job] = (import_answers, plan_pushes, deliver_pushes, deliver_messages)
+JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_pushes, deliver_messages)
 
 # What the clock rings for: when it is due next, and what to do then. Late rings still ring; ringing twice is harmless.
 ALARMS: Sequence[Alarm] = (Alarm("campaigns", upcoming, campaigns.ring),)

@@ -1,7 +1,11 @@
 """Languages: one import for gettext, and the rule for which language a page speaks."""
 
+from typing import Any
+
 from flask import Response, current_app, g, has_request_context, request
-from flask_babel import Babel, force_locale, get_locale, gettext, lazy_gettext, ngettext
+from flask_babel import Babel, force_locale, get_locale, gettext, ngettext
+from flask_babel.speaklater import LazyString
+from markupsafe import Markup, escape
 
 LANGUAGES = ("en", "es")
 
@@ -20,6 +24,19 @@ __all__ = [
 ]
 
 YEAR_SECONDS = 31_536_000
+
+
+class Lazy(LazyString):  # type: ignore[misc]
+    """A text that is translated when it is shown. The library's own says of itself that it is safe HTML, whatever a
+    user wrote into its placeholders; this one is escaped like any other text."""
+
+    def __html__(self) -> Markup:
+        return escape(str(self))
+
+
+def lazy_gettext(message: str, **values: Any) -> Lazy:
+    """For texts that are written before it is known who reads them."""
+    return Lazy(gettext, message, **values)
 
 
 def best_language(wanted: str | None, default: str = "en") -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
-from amplify.core.i18n import best_language
+from amplify.core.i18n import best_language, force_locale
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.sharing.models import Advocate, Share, ShareLink
 from amplify.sharing.wording import clean, words_hash
@@ -29,7 +29,8 @@ def first_draft(
     """The comment as it was written; else a suggestion in a variant that no other account has used; else nothing."""
     if response is not None and response.comment.strip():
         return clean(response.comment)
-    variants = _variants(suggestions(brand, campaign, locale), advocate.id)[:TRIES]
+    with force_locale(locale):  # the openings speak the suggestion's language, whatever the page's
+        variants = _variants(suggestions(brand, campaign, locale), advocate.id)[:TRIES]
     used = _used(session, brand.id, advocate.id, [words_hash(variant) for variant in variants])
     return next((variant for variant in variants if words_hash(variant) not in used), "")
 
