@@ -1,6 +1,7 @@
 """`python -m bench NAME [--seconds S] [...]`: run one measurement, print its table, last a line of JSON with "ok"."""
 
 import json
+import signal
 import sys
 from importlib import import_module
 from pkgutil import iter_modules
@@ -26,4 +27,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     sys.exit(main(sys.argv[1:]))
