@@ -1,4 +1,4 @@
-"""Who reacts to what, what the durable engine runs, and what the worker does each round: the whole flow on one screen."""
+"""Who reacts to what, what the durable engine runs, what the worker does each round: the whole flow on one screen."""
 
 from collections.abc import Callable, Mapping, Sequence
 

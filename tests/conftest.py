@@ -1,4 +1,4 @@
-"""Fixtures: a real database (SQLite, or PostgreSQL from PyPI with `--db postgresql`), each test in a transaction that is rolled back."""
+"""Fixtures: a real database (SQLite, or PostgreSQL from PyPI with `--db postgresql`), each test's changes undone."""
 
 import os
 import socket
@@ -19,9 +19,7 @@ from tests.client import Client
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--db", choices=["sqlite", "postgresql"], default="sqlite", help="which database to test on"
-    )
+    parser.addoption("--db", choices=["sqlite", "postgresql"], default="sqlite", help="which database to test on")
     parser.addoption("--screens", default="", help="write browser screenshots into this folder")
 
 
@@ -91,7 +89,7 @@ def whole_app(settings: Settings) -> Iterator[APIFlask]:
 
 @pytest.fixture
 def app(whole_app: APIFlask) -> Iterator[APIFlask]:
-    """The application on a database in which nothing stays: commits become savepoints of a transaction that is undone."""
+    """The application on a database in which nothing stays: commits are savepoints of a transaction that is undone."""
     with whole_app.app_context():
         engine, sessions = db.engine, db.sessionmaker
     with engine.connect() as connection, connection.begin() as outer:

@@ -57,9 +57,7 @@ def store(body: AnswerIn) -> tuple[dict[str, object], int]:
 def list_all(query: ResponseFilter) -> dict[str, object]:
     """A page of answers."""
     wanted = Wanted(**query.model_dump(exclude={"cursor", "limit"}))
-    rows, cursor = queries.after_cursor(
-        db.session, g.brand.id, wanted, cursor=query.cursor, limit=query.limit
-    )
+    rows, cursor = queries.after_cursor(db.session, g.brand.id, wanted, cursor=query.cursor, limit=query.limit)
     page = ResponsePage(items=[intake.shown(row) for row in rows], next_cursor=str(cursor) if cursor else None)
     return page.model_dump(mode="json")
 

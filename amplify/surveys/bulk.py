@@ -83,9 +83,7 @@ def store(session: Session, brand: Brand, taken: Sequence[Taken], *, ask: bool) 
 
 def _person(answer: ResponseIn) -> Person:
     who = answer.customer
-    return Person(
-        who.external_id, who.email, who.name, who.locale or answer.locale, who.timezone, who.consent
-    )
+    return Person(who.external_id, who.email, who.name, who.locale or answer.locale, who.timezone, who.consent)
 
 
 def _people(session: Session, brand: Brand, answers: Sequence[ResponseIn], source: str) -> dict[Person, int]:

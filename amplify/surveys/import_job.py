@@ -56,9 +56,7 @@ def check(run_id: int) -> None:
     db.session.commit()
 
 
-def run(
-    run_id: int, on_chunk: Callable[[ImportRun], None] = lambda one: None, *, size: int = rows.CHUNK
-) -> ImportRun:
+def run(run_id: int, on_chunk: Callable[[ImportRun], None] = lambda one: None, *, size: int = rows.CHUNK) -> ImportRun:
     """The real run from its cursor to the end, `size` rows a transaction. `on_chunk` hears after each commit.
 
     Raises what the file or the mapping is at fault for; rows stored before stay.

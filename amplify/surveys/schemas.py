@@ -62,14 +62,10 @@ Place = Annotated[
     AfterValidator(_one_line),
     AfterValidator(_nameable),
 ]
-Id = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)
-]
+Id = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_one_line)]
 Line80 = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80), AfterValidator(_one_line)]
 Line200 = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_one_line)]
-Comment = Annotated[
-    str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT), AfterValidator(_printable)
-]
+Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX_COMMENT), AfterValidator(_printable)]
 # A language tag of BCP 47, such as "es" or "es-MX".
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$", max_length=35)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
@@ -140,9 +136,7 @@ class ResponseIn(AnswerIn):
 
     def body_hash(self) -> str:
         """SHA-256 of what the answer says, apart from its identity; a value left out equals its default."""
-        said = self.model_dump(
-            mode="json", exclude_defaults=True, exclude={"source", "external_id", "revision"}
-        )
+        said = self.model_dump(mode="json", exclude_defaults=True, exclude={"source", "external_id", "revision"})
         return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 

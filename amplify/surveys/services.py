@@ -103,9 +103,7 @@ def _check_same(session: Session, stored: Response, answer: ResponseIn) -> None:
     # Digests, not contents: the log of who tried what must not keep what people wrote.
     detail = {"source": answer.source, "external_id": answer.external_id, "revision": answer.revision}
     detail |= {"stored": stored.body_hash, "refused": answer.body_hash()}
-    audit.record(
-        session, stored.brand_id, answer.source, "response.conflicted", "response", str(stored.id), detail
-    )
+    audit.record(session, stored.brand_id, answer.source, "response.conflicted", "response", str(stored.id), detail)
     raise Conflict(
         _l("An answer with this id is stored with other content. An edit needs a higher revision."),
         field="external_id",

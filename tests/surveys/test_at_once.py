@@ -68,9 +68,11 @@ def _n(app: APIFlask, model: Any, **where: Any) -> int:
 
 def _post(app: APIFlask, key: dict[str, str], said: dict[str, Any]) -> int:
     body = json.dumps(said)
-    return app.test_client().post(
-        "/api/v1/responses", data=body, headers={**key, "Content-Type": "application/json"}
-    ).status_code
+    return (
+        app.test_client()
+        .post("/api/v1/responses", data=body, headers={**key, "Content-Type": "application/json"})
+        .status_code
+    )
 
 
 def test_the_same_post_at_once_is_stored_once(real_app: APIFlask, key: dict[str, str]) -> None:

@@ -95,9 +95,7 @@ def test_every_scale_offers_its_values(
 
 
 @pytest.mark.usefixtures("leads_nowhere", "survey")
-def test_an_answer_is_stored_and_thanked_for(
-    session: Session, client: Client, heard: list[SurveyAnswered]
-) -> None:
+def test_an_answer_is_stored_and_thanked_for(session: Session, client: Client, heard: list[SurveyAnswered]) -> None:
     sent = _send(client, score="3", comment="Too slow.\r\nAnd <b>loud</b>.")
     assert sent.status_code == 303
     page = client.get(sent.location)
@@ -212,9 +210,7 @@ def test_an_invitation_is_answered_once_however_often_its_link_is_opened(
 
 
 @pytest.mark.usefixtures("survey")
-def test_a_token_that_is_not_ours_or_of_another_brand_is_404(
-    session: Session, client: Client, signer: Signer
-) -> None:
+def test_a_token_that_is_not_ours_or_of_another_brand_is_404(session: Session, client: Client, signer: Signer) -> None:
     stranger = find_or_create(session, a_brand(session, "other"), email="x@shop.example")
     assert stranger is not None
     session.commit()
@@ -281,9 +277,7 @@ def test_a_score_off_the_scale_in_the_address_is_said_kindly(client: Client, sco
     assert "checked" not in page.text
 
 
-def test_unknown_closed_and_foreign_surveys_are_kind_pages(
-    session: Session, survey: Survey, client: Client
-) -> None:
+def test_unknown_closed_and_foreign_surveys_are_kind_pages(session: Session, survey: Survey, client: Client) -> None:
     assert client.get("/b/nobody/survey/visit").status_code == 404
     assert client.get("/b/acme/survey/nothing").status_code == 404
     form = _form_of(client.get(PAGE))

@@ -128,7 +128,7 @@ def rows_of(path: Path, rules: str) -> list[rows.Taken]:
 
 
 def test_spaces_stay_when_the_mapping_says_so(write: Write) -> None:
-    found = _read(write("Score,Words\n 9,x\n"), '[values]\nstrip = false\n')
+    found = _read(write("Score,Words\n 9,x\n"), "[values]\nstrip = false\n")
     assert _problems(found) == [(2, "Score", "integer", " 9")]
 
 

@@ -84,9 +84,7 @@ def test_the_thresholds_are_the_brands_own(session: Session, brand: Brand) -> No
     assert record_response(session, brand, an_answer(external_id="2", given=5)).response.category == "passive"
 
 
-def test_the_same_answer_again_changes_nothing(
-    session: Session, brand: Brand, heard: list[SurveyAnswered]
-) -> None:
+def test_the_same_answer_again_changes_nothing(session: Session, brand: Brand, heard: list[SurveyAnswered]) -> None:
     first = record_response(session, brand, an_answer(comment="Good", customer={"email": "a@shop.example"}))
     again = record_response(session, brand, an_answer(comment="Good", customer={"email": "a@shop.example"}))
     assert (first.is_new, again.is_new) == (True, False)
