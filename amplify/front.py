@@ -23,7 +23,7 @@ from amplify.app import create_app
 from amplify.core import bridge, clock, problems
 from amplify.core.bridge import Scope
 from amplify.core.db import db, reading
-from amplify.core.i18n import best_language
+from amplify.core.i18n import LANGUAGES, best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import access_of
 from amplify.core.settings import Settings, load
@@ -42,6 +42,7 @@ LINK_THREADS = 4
 # Pages that may wait for each thread; whoever comes then is told to come again.
 WAITING_PER_THREAD = 32
 RETRY_SECONDS = 5
+FINISH_SECONDS = 10.0
 REFUSALS = {
     411: ("length-required", _l("Say how long the body is: send a Content-Length.")),
     429: ("too-many-requests", _l("Too many requests. Wait a moment, then try again.")),
@@ -64,20 +65,36 @@ class Front:
         self._links, self._guesses = LinkCache(self._find, self._threads), Guesses()
         self._salt = (date.min, "")
         self._asked_salt: asyncio.Future[str] | None = None
-        self._refusals: dict[tuple[int, str, bool], tuple[list[tuple[str, str]], bytes]] = {}
+        self._in_work = 0
         with app.app_context():
             self._engine = db.engine
+        # Made now: they must cost nothing when there is no time for anything, and Flask may not run on the loop.
+        self._refusals = {
+            (status, language, for_machine): self._make_refusal(status, language, for_machine)
+            for status in REFUSALS
+            for language in LANGUAGES
+            for for_machine in (False, True)
+        }
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._clicks = recorder_for(self._engine, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.run_until_complete(self._finish())
         self._clicks.close()
         self._pages.shutdown()
         self._threads.shutdown()
 
+    async def _finish(self) -> None:
+        """Let whoever was here when we were told to stop be answered."""
+        until = self._loop.time() + FINISH_SECONDS
+        while self._in_work and self._loop.time() < until:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)  # the answers themselves leave by granian's threads
+
     async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+        self._in_work += 1
         try:
             if scope.path.startswith(PATH):
                 await self._link(scope, protocol)
@@ -93,6 +110,8 @@ class Front:
         except Exception as error:  # nobody is left without an answer
             log.exception("a request failed in front of the pages", error=type(error).__name__)
             self._refuse(scope, protocol, 500)
+        finally:
+            self._in_work -= 1
 
     # Links.
 
@@ -198,24 +217,21 @@ class Front:
         access = access_of(self._app.view_functions.get(endpoint))
         return self._settings.max_import_bytes if access and access.large_body else 0
 
-    # Refusals: made once for each language, so that they cost nothing when there is no time for anything.
+    # Refusals.
 
     def _refuse(self, scope: Scope, protocol: Any, status: int, retry_seconds: int = RETRY_SECONDS) -> None:
         wanted = str(scope.headers.get("accept-language") or "")
         language = best_language(wanted.partition(",")[0].partition(";")[0])
-        headers, content = self._refusal(status, language, scope.path.startswith(("/api/", "/in/")))
+        headers, content = self._refusals[status, language, scope.path.startswith(("/api/", "/in/"))]
         with suppress(Exception):  # answered already, or hung up
             protocol.response_bytes(status, [*headers, ("retry-after", str(retry_seconds))], content)
 
-    def _refusal(self, status: int, language: str, for_machine: bool) -> tuple[list[tuple[str, str]], bytes]:
-        key = (status, language, for_machine)
-        if key not in self._refusals:
-            address = "/in/-" if for_machine else "/-"
-            base = self._settings.base_url
-            with self._app.test_request_context(address, base, headers={"Accept-Language": language}):
-                response = self._app.process_response(problems.answer(problems.Problem(status, *REFUSALS[status])))
-            self._refusals[key] = (response.headers.to_wsgi_list(), response.get_data())
-        return self._refusals[key]
+    def _make_refusal(self, status: int, language: str, for_machine: bool) -> tuple[list[tuple[str, str]], bytes]:
+        address, base = "/in/-" if for_machine else "/-", self._settings.base_url
+        with self._app.test_request_context(address, base, headers={"Accept-Language": language}):
+            code, detail = REFUSALS[status]
+            response = self._app.process_response(problems.answer(problems.Problem(status, code, str(detail))))
+            return response.headers.to_wsgi_list(), response.get_data()
 
 
 _prefix = lru_cache(maxsize=10_000)(visitors.prefix)

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from amplify.tracking import link_cache
 from amplify.tracking.link_cache import GUESSES, MOST_NETWORKS, Guesses, LinkCache
 from amplify.tracking.redirect import Target
 
@@ -70,7 +69,7 @@ def test_unknown_codes_take_no_memory_and_a_deleted_one_is_forgotten(make: Any) 
 
 def test_a_link_is_believed_for_less_than_two_seconds(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(link_cache.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("amplify.tracking.link_cache.time.monotonic", lambda: now[0])
     cache = make(lambda code: TARGET)
     asked(cache, "a")
     now[0] += 1.4

@@ -1,0 +1,366 @@
+"""The tracked link against bare servers and peers, in interleaved slices; acknowledged clicks are looked for on disk.
+
+    python3 run.py bench redirect [--parts basic,worker,mixed,slow,growth] [--bars] [--kutt DIR] ...
+
+--bars   the exit code says whether every bar of the run was reached (for a quiet machine)
+--kutt   a folder whose file `url` holds the loopback address of a short link of a running peer
+--links, --clicks   the large side of `growth` (a run with 50,000,000 clicks takes about an hour to fill)
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench import servers
+from bench.load import Load, drive
+from bench.peers import seeding
+from bench.report import table
+
+AGENT = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.6 "
+    "Mobile/15E148 Safari/604.1"
+)
+PARTS = ("basic", "worker", "mixed", "slow", "growth")
+CONNECTIONS = (1, 16, 64)
+MOST = CONNECTIONS[-1]
+SHIM = Path(__file__).with_name("peers") / "slow_disk.c"
+NGINX = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;
+events {{ worker_connections 512; }}
+http {{ access_log off; client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
+uwsgi_temp_path {folder}; scgi_temp_path {folder};
+server {{ listen 127.0.0.1:{port}; location / {{ return 302 http://localhost/; }} }} }}"""
+
+
+@dataclass
+class Contender:
+    """One server of a run. `database`: where its clicks must be found."""
+
+    name: str
+    url: str
+    pid: int
+    database: str = ""
+    slices: dict[int, list[Load]] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
+
+    def measure(self, connections: int, options: argparse.Namespace) -> Load:
+        """One slice."""
+        before = sum(_cpu(pid) for pid in _family(self.pid))
+        load = drive(
+            self.url, connections=connections, seconds=options.seconds, agent=AGENT, own_client=options.own_client
+        )
+        self.cpu_seconds += sum(_cpu(pid) for pid in _family(self.pid)) - before
+        self.slices.setdefault(connections, []).append(load)
+        return load
+
+    def per_second(self, connections: int = MOST) -> float:
+        return statistics.median(load.per_second for load in self.slices[connections])
+
+    def p99_ms(self, connections: int = MOST) -> float:
+        return statistics.median(load.p99_ms for load in self.slices[connections])
+
+    def p50_ms(self, connections: int = MOST) -> float:
+        return statistics.median(load.p50_ms for load in self.slices[connections])
+
+    @property
+    def requests(self) -> int:
+        return sum(load.requests for loads in self.slices.values() for load in loads)
+
+    def cpu_us(self) -> float:
+        """CPU of its processes for one request, over all slices: on a busy machine it says more than speed."""
+        return self.cpu_seconds / max(1, self.requests) * 1e6
+
+    def wrongs(self, before: int = 0) -> list[str]:
+        """Acknowledged clicks that are not on disk, or more on disk than can have died unanswered."""
+        if not self.database:
+            return []
+        stored = seeding.stored(self.database) - before
+        unanswered = sum(connections * len(loads) for connections, loads in self.slices.items())
+        failed = sum(load.failed for loads in self.slices.values() for load in loads)
+        if self.requests - failed <= stored <= self.requests + unanswered:
+            return []
+        return [f"{self.name}: {self.requests:,} acknowledged ({failed} failed), {stored:,} stored"]
+
+    def memory_mb(self) -> float:
+        """Resident memory of its largest process."""
+        sizes = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in _family(self.pid)]
+        return max(sizes) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@dataclass
+class Findings:
+    """What a run came to: bars by name (reached or not, and the figure), and what was wrong."""
+
+    bars: dict[str, tuple[bool, str]] = field(default_factory=dict)
+    figures: dict[str, float] = field(default_factory=dict)
+    wrongs: list[str] = field(default_factory=list)
+
+    def bar(self, name: str, figure: float, least: float | None = None, most: float | None = None) -> None:
+        """One bar: the figure is at least, or at most, so much."""
+        reached = (least is None or figure >= least) and (most is None or figure <= most)
+        wanted = f">= {least:g}" if least is not None else f"<= {most:g}"
+        self.bars[name] = (reached, f"{figure:.2f} ({wanted})")
+        self.figures[name] = round(figure, 3)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for one in found:
+        for file in Path(f"/proc/{one}/task").glob("*/children"):
+            found += [int(child) for child in file.read_text().split()]
+    return found
+
+
+def _cpu(pid: int) -> float:
+    try:
+        numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(numbers[11]) + int(numbers[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# --- contenders -------------------------------------------------------------------------------------------
+
+
+def _wait(port: int, child: "subprocess.Popen[bytes]") -> None:
+    """Until somebody listens; a redirect would lead a client away from here."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until and child.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"{child.args!r} does not listen")
+
+
+@contextmanager
+def ours(name: str, database: str, *options: str, env: dict[str, str] | None = None) -> Iterator[Contender]:
+    """`amplify serve` on a database that was seeded."""
+    port = servers.free_port()
+    base = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="amplify-bench-") as folder:
+        settings = {
+            "AMPLIFY_DATABASE_URL": database, "AMPLIFY_DATA_DIR": folder, "AMPLIFY_PORT": str(port),
+            "AMPLIFY_BASE_URL": base, "AMPLIFY_LOG_LEVEL": "WARNING", **(env or {}),
+        }  # fmt: skip
+        command = (sys.executable, "-m", "amplify", "serve", *options)
+        with servers.process(*command, env=settings, log=Path(folder) / "log") as child:
+            servers.wait_until_it_answers(f"{base}/healthz", child, 90)
+            yield Contender(name, f"{base}/s/{seeding.CODE}", child.pid, database)
+
+
+@contextmanager
+def bare(
+    name: str, target: str, path: str = "/x", *options: str, env: dict[str, str] | None = None
+) -> Iterator[Contender]:
+    """A WSGI application under granian itself."""
+    port = servers.free_port()
+    command = (sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--log-level", "error")
+    with servers.process(*command, *options, target, env=env) as child:
+        _wait(port, child)
+        yield Contender(name, f"http://127.0.0.1:{port}{path}", child.pid)
+
+
+@contextmanager
+def nginx() -> Iterator[Contender]:
+    """`return 302`, which stores nothing: what the machine can do at most."""
+    port = servers.free_port()
+    with tempfile.TemporaryDirectory(prefix="amplify-bench-") as folder:
+        file = Path(folder) / "nginx.conf"
+        file.write_text(NGINX.format(folder=folder, port=port))
+        with servers.process("nginx", "-c", str(file), "-p", folder) as child:
+            _wait(port, child)
+            yield Contender("nginx return 302", f"http://127.0.0.1:{port}/x", child.pid)
+
+
+def rounds(contenders: list[Contender], connections: tuple[int, ...], options: argparse.Namespace) -> None:
+    """Slices of all contenders in turn, so that a disturbance meets all of them."""
+    for _round in range(options.rounds):
+        for number in connections:
+            for one in contenders:
+                one.measure(number, options)
+
+
+# --- parts ------------------------------------------------------------------------------------------------
+
+
+def basic(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
+    """Ours against bare servers, at 1, 16 and 64 connections."""
+    with ExitStack() as stack:
+        mine = []
+        for kind, address in databases.items():
+            seeding.seed(address)
+            mine.append(stack.enter_context(ours(f"amplify on {kind}", address, "--no-worker")))
+        flask = stack.enter_context(bare("bare Flask hello", "bench.peers.hello_flask:app"))
+        wsgi = stack.enter_context(bare("bare WSGI hello", "bench.peers.hello_wsgi:app"))
+        others = [flask, wsgi, *([stack.enter_context(nginx())] if shutil.which("nginx") else [])]
+        if options.kutt:
+            address = (options.kutt / "url").read_text().strip()
+            others.append(Contender("kutt", address, os.getpid()))
+        rounds([*mine, *others], options.connections, options)
+        most = options.connections[-1]
+        rows = []
+        for one in [*mine, *others]:
+            loads = [
+                figure for c in options.connections for figure in (one.per_second(c), one.p50_ms(c), one.p99_ms(c))
+            ]
+            ratio = one.per_second(most) / flask.per_second(most)
+            rows.append([one.name, *loads, ratio, one.per_second(most) / wsgi.per_second(most), one.cpu_us()])
+            findings.wrongs += one.wrongs()
+        heads = [head for c in options.connections for head in (f"{c}: req/s", "p50 ms", "p99 ms")]
+        table("redirect", ["", *heads, "/ Flask", "/ WSGI", "CPU us"], rows)
+        for one in mine:
+            kind = one.name.rpartition(" ")[2]
+            findings.bar(
+                f"{kind} / bare Flask hello",
+                one.per_second(most) / flask.per_second(most),
+                5 if kind == "sqlite" else 2,
+            )
+        if "sqlite" not in databases:
+            return
+        findings.bar("sqlite / bare WSGI hello", mine[0].per_second(most) / wsgi.per_second(most), 0.6)
+        findings.bar("sqlite p99 ms", mine[0].p99_ms(most), most=40)
+
+
+def worker(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
+    """The same with a worker that judges the clicks meanwhile; it stands still while the other one is measured."""
+    rows = []
+    for kind, address in databases.items():
+        seeding.seed(address)
+        with ours(f"{kind} with its worker", address) as one:
+            workers = [p for p in _family(one.pid) if b"--supervised" in Path(f"/proc/{p}/cmdline").read_bytes()]
+            alone = Contender(f"{kind} alone", one.url, one.pid)
+            for _round in range(options.rounds):
+                for contender, sign in ((alone, signal.SIGSTOP), (one, signal.SIGCONT)):
+                    for pid in workers:
+                        os.kill(pid, sign)
+                    contender.measure(MOST, options)
+            one.slices[MOST] += alone.slices[MOST]  # one database: its clicks are counted together
+            findings.wrongs += one.wrongs()
+            one.slices[MOST] = one.slices[MOST][: options.rounds]
+            kept = one.per_second() / alone.per_second()
+            rows.append([kind, alone.per_second(), alone.p99_ms(), one.per_second(), one.p99_ms(), kept])
+            findings.bar(f"{kind} while its worker judges / alone", kept, 0.7)
+    table("with the worker", ["", "alone req/s", "p99 ms", "with worker", "p99 ms", "kept"], rows)
+
+
+def mixed(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
+    """Pages behind the front against granian's own WSGI, and clicks while pages are busy."""
+    address = databases["sqlite"]
+    seeding.seed(address)
+    env = {"AMPLIFY_DATABASE_URL": address, "AMPLIFY_LOG_LEVEL": "WARNING"}
+    flags = ("--factory", "--blocking-threads", "8")
+    with (
+        ours("front", address, "--no-worker") as one,
+        bare("WSGI", "amplify.app:create_app", "/login", *flags, env=env) as own,
+    ):
+        pages = Contender("front", one.url.replace(f"/s/{seeding.CODE}", "/login"), one.pid)
+        rounds([pages, own], (16,), options)
+        kept = pages.per_second(16) / own.per_second(16)
+        rounds([one], (MOST,), options)
+        alone_ms = one.p99_ms()
+        one.slices.clear()
+        busy = threading.Thread(
+            target=lambda: drive(pages.url, connections=16, seconds=options.rounds * (options.seconds + 1), agent=AGENT)
+        )
+        busy.start()
+        rounds([one], (MOST,), options)
+        busy.join()
+    rows = [["pages: front / granian's own WSGI", pages.per_second(16), own.per_second(16), kept]]
+    rows.append(["clicks p99 ms: pages busy / quiet", one.p99_ms(), alone_ms, one.p99_ms() / alone_ms])
+    table("mixed", ["", "one", "other", "ratio"], rows)
+    findings.bar("pages behind the front / own WSGI", kept, 0.7)
+    findings.bar("clicks p99 ms while pages are busy", one.p99_ms(), most=40)
+
+
+def slow(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
+    """5 ms more for every fsync, against the naive design."""
+    if not shutil.which("gcc"):
+        print("slow: left out, there is no gcc here to build the slow disk with")
+        return
+    with tempfile.TemporaryDirectory(prefix="amplify-bench-") as folder, ExitStack() as stack:
+        library = f"{folder}/slow_disk.so"
+        subprocess.run(["gcc", "-shared", "-fPIC", "-O2", "-o", library, str(SHIM), "-ldl"], check=True)
+        env = {"LD_PRELOAD": library, "SLOW_DISK_US": "5000"}
+        seeding.seed(databases["sqlite"])
+        one = stack.enter_context(ours("amplify", databases["sqlite"], "--no-worker", env=env))
+        naive_env = {**env, "NAIVE_DATABASE": f"{folder}/naive.db"}
+        naive = stack.enter_context(bare("naive", "bench.peers.naive:app", "/s/hot", env=naive_env))
+        rounds([one, naive], (MOST,), options)
+        findings.wrongs += one.wrongs()
+    rows = [[each.name, each.per_second(), each.p50_ms(), each.p99_ms()] for each in (one, naive)]
+    table("5 ms more for every fsync", ["", "req/s", "p50 ms", "p99 ms"], rows)
+    findings.bar("slow disk: sqlite / naive design", one.per_second() / naive.per_second(), 30)
+
+
+def growth(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
+    """One link and no clicks, against many of both, on the same kind of database."""
+    rows = []
+    with servers.databases(tuple(databases)) as large:
+        for kind, address in databases.items():
+            seeding.seed(address, links=min(1_000, options.links))
+            seeding.seed(large[kind], links=options.links, clicks=options.clicks)
+            with ours("small", address, "--no-worker") as small, ours("large", large[kind], "--no-worker") as big:
+                rounds([small, big], (MOST,), options)
+                findings.wrongs += small.wrongs() + big.wrongs(before=options.clicks)
+                kept = big.per_second() / small.per_second()
+                cpu = big.cpu_us() / small.cpu_us()
+                rows.append([kind, small.per_second(), big.per_second(), kept, cpu, small.memory_mb(), big.memory_mb()])
+                findings.bar(f"{kind}: large / small", kept, 0.9)
+    title = f"growth: 1,000 links and no clicks, against {options.links:,} and {options.clicks:,}"
+    table(title, ["", "small req/s", "large", "ratio", "CPU ratio", "small MB", "large MB"], rows)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The options; bounded by default to about three minutes."""
+    parser = argparse.ArgumentParser(prog="bench redirect", description=__doc__)
+    parser.add_argument("--parts", default="basic,worker,mixed,slow", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--databases", default="sqlite,postgresql")
+    parser.add_argument("--seconds", type=float, default=1.0, help="of one slice")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", default=",".join(map(str, CONNECTIONS)))
+    parser.add_argument("--links", type=int, default=1_000_000)
+    parser.add_argument("--clicks", type=int, default=1_000_000)
+    parser.add_argument("--kutt", type=Path)
+    parser.add_argument("--bars", action="store_true")
+    parser.add_argument("--own-client", action="store_true")
+    options = parser.parse_args(arguments)
+    options.parts, options.databases = options.parts.split(","), tuple(options.databases.split(","))
+    options.connections = tuple(int(number) for number in options.connections.split(","))
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    return options
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """Measure, print, and give the figures; "ok" is that every acknowledged click was found (and, asked, every bar)."""
+    options = parse(arguments)
+    findings = Findings()
+    for name in options.parts:
+        with servers.databases(options.databases) as databases:
+            globals()[name](options, databases, findings)
+    bars = [[name, figure, "pass" if reached else "FAIL"] for name, (reached, figure) in findings.bars.items()]
+    table("bars", ["", "measured (wanted)", ""], bars)
+    for wrong in findings.wrongs:
+        print(f"WRONG: {wrong}")
+    reached = all(one for one, _figure in findings.bars.values())
+    return {
+        "ok": not findings.wrongs and (reached or not options.bars),
+        "bars_reached": reached,
+        "wrongs": findings.wrongs,
+        **findings.figures,
+    }
