@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from amplify.core import jobs, schema
+from amplify.core.db import reading
 from tests.worker import program
 
 PATIENCE_SECONDS = 60.0
@@ -59,7 +62,7 @@ class Site:
             session.commit()
 
     def traces(self, kind: str) -> list[Any]:
-        with self.engine.connect() as connection:
+        with reading(), self.engine.connect() as connection:
             return list(connection.execute(sa.select(program.traces).where(program.traces.c.kind == kind)))
 
     def keys_done(self) -> set[str]:
@@ -68,6 +71,24 @@ class Site:
     def counts(self) -> dict[str, int]:
         with Session(self.engine) as session:
             return jobs.count(session)
+
+    def freeze(self, worker: subprocess.Popen[bytes]) -> None:
+        """Stop it in its tracks, but not with SQLite's writer lock in its hand: nobody could go on then."""
+        worker.send_signal(signal.SIGSTOP)
+        while not self._can_write():
+            worker.send_signal(signal.SIGCONT)
+            time.sleep(0.02)
+            worker.send_signal(signal.SIGSTOP)
+
+    def _can_write(self) -> bool:
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with closing(sqlite3.connect(str(self.engine.url.database), timeout=0.2)) as connection:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            return True
 
     def close(self) -> None:
         for worker in self.workers:

@@ -111,7 +111,7 @@ def test_a_worker_that_was_frozen_past_its_lease_does_no_harm(site: Site) -> Non
     site.until(lambda: site.traces("round"))
     site.start()
     site.until(lambda: "worker ready" in site.log(1))
-    first.send_signal(signal.SIGSTOP)
+    site.freeze(first)
     site.until(lambda: len({row.by for row in site.traces("round")}) == 2)
     first.send_signal(signal.SIGCONT)
     woken = time.time()
