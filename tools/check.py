@@ -30,6 +30,8 @@ CHECKS = {
     "ruff format": [str(BIN / "ruff"), "format", "--check", "."],
     "mypy": [str(BIN / "mypy")],
     "import-linter": [str(BIN / "lint-imports"), "--no-logo"],
+    "translations": [sys.executable, "-m", "tools.i18n", "--check"],
+    "vendored files": [sys.executable, "-m", "tools.vendor", "--check"],
 }
 DATABASES = ("sqlite", "postgresql")
 # pytest's last line: "=== 3 failed, 120 passed, 1 error in 12.34s ==="

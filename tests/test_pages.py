@@ -1,0 +1,107 @@
+"""Every page there is, over a small living brand, in both languages: it answers, and nothing is left untranslated."""
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import sqlalchemy as sa
+from apiflask import APIFlask
+from babel.messages.pofile import read_po
+from sqlalchemy.orm import Session
+
+from amplify.accounts.models import User
+from amplify.brands.models import Brand
+from amplify.core import paths
+from amplify.core.web import amplify
+from amplify.demo.links import links
+from amplify.demo.seed import seed
+from amplify.sharing.tokens import PURPOSE
+from tests.client import Client
+
+LANGUAGES = ("en", "es")
+# Answers of another kind than a page: their own tests look at them.
+NOT_PAGES = ("static", "/api/", ".csv", ".png", ".svg", ".css", "/metrics", "/healthz", "/readyz")
+# Addresses that need something a brand need not have: a run, an upload, a one-time token. Their own tests have it.
+ELSEWHERE = (
+    "imports/<int:",
+    "thanks/<token>",
+    "/reset/<token>",
+    "/s/<code>",
+    "/unsubscribe/",
+    "/share/<token>/",
+)
+TAG = re.compile(r"<(script|style|template)\b.*?</\1>|<[^>]+>", re.DOTALL)
+# Words of the other language on purpose: a campaign's form holds both.
+ENGLISH = re.compile(r"<(\w+)\b[^>]*\blang=\"en\"[^>]*>.*?</\1>", re.DOTALL)
+WORDS = 3
+
+
+@pytest.fixture
+def living(session: Session) -> Brand:
+    """A small version of the demo's brand."""
+    return seed(session, datetime.now(UTC), lambda done, of: None, answers=120)
+
+
+@pytest.fixture
+def english() -> list[str]:
+    """Sentences that read otherwise in Spanish and have no placeholder: none may stand on a Spanish page."""
+    with (paths.LOCALES / "es" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        messages = [m for m in read_po(file, locale="es") if isinstance(m.id, str) and m.id]
+    return [m.id for m in messages if m.id != m.string and "%(" not in m.id and len(m.id.split()) > WORDS]
+
+
+def _addresses(app: APIFlask, session: Session, brand: Brand) -> Iterator[str]:
+    """One address for every page that takes a GET."""
+    values = _values(session, brand)
+    for rule in app.url_map.iter_rules():
+        address = rule.rule
+        if "GET" not in (rule.methods or ()) or any(part in address for part in NOT_PAGES + ELSEWHERE):
+            continue
+        yield re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: values[found[1]], address)
+
+
+def _values(session: Session, brand: Brand) -> dict[str, str]:
+    known = links(session, brand.id, amplify().signer(PURPOSE))
+    (token,) = {link.path.split("/")[2] for link in known if link.path.startswith("/board/")}
+    newest = {
+        f"{table}_id": str(session.scalar(sa.text(f"SELECT max(id) FROM {table}s")))  # noqa: S608  our own names
+        for table in ("campaign", "survey", "customer")
+    }
+    link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
+    return {"token": token, "brand": brand.slug, "slug": brand.slug, "survey": "stay", "link_id": link_id, **newest}
+
+
+def _text(page: str) -> str:
+    return re.sub(r"\s+", " ", html.unescape(TAG.sub(" ", page)))
+
+
+def test_every_page_speaks_both_languages(
+    app: APIFlask, session: Session, client: Client, living: Brand, english: list[str]
+) -> None:
+    client.sign_in(session.scalars(sa.select(User).where(User.email == "ada@brisa.example")).one())
+    looked_at = 0
+    for address in _addresses(app, session, living):
+        for language in LANGUAGES:
+            answer = client.get(address, query_string={"lang": language}, follow_redirects=False)
+            assert answer.status_code in (200, 302, 303), (address, answer.status_code)
+            if answer.status_code != 200 or answer.mimetype != "text/html":
+                continue
+            looked_at += 1
+            page = answer.get_data(as_text=True)
+            assert f'<html lang="{language}"' in page or "<html" not in page, address
+            if language == "es":
+                text = _text(ENGLISH.sub(" ", page))
+                assert [said for said in english if said in text] == [], address
+    assert looked_at > 40
+
+
+def test_every_mail_of_the_story_speaks_its_readers_language(
+    capsys: pytest.CaptureFixture[str], living: Brand, english: list[str]
+) -> None:
+    mails = [_text(mail) for mail in re.split(r"^-{20,}$", capsys.readouterr().out, flags=re.MULTILINE)]
+    spanish = [mail for mail in mails if "Darme de baja" in mail]
+    assert spanish
+    for mail in spanish:
+        assert [said for said in english if said in mail] == []
