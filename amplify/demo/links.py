@@ -5,12 +5,17 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.app import create_app
+from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
+from amplify.core.db import db
+from amplify.core.settings import Settings
 from amplify.core.tokens import Signer
+from amplify.core.web import Amplify
 from amplify.demo import texts
 from amplify.leaderboards.models import Board, Standing
 from amplify.sharing.models import Advocate, Share, ShareLink
-from amplify.sharing.tokens import share_page_token
+from amplify.sharing.tokens import PURPOSE, share_page_token
 
 
 class Link(NamedTuple):
@@ -18,6 +23,17 @@ class Link(NamedTuple):
 
     what: str
     path: str
+
+
+def where_to_click(settings: Settings) -> list[Link]:
+    """The links of the demo with these settings."""
+    app = create_app(settings)
+    with app.app_context():
+        brand = db.session.scalars(sa.select(Brand).where(Brand.slug == texts.SLUG)).one()
+        found = links(db.session, brand.id, Amplify(settings).signer(PURPOSE))
+        db.session.close()
+        db.engine.dispose()
+    return found
 
 
 def links(session: Session, brand_id: int, signer: Signer) -> list[Link]:
