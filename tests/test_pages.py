@@ -48,8 +48,8 @@ def living(session: Session) -> Brand:
 def english() -> list[str]:
     """Sentences that read otherwise in Spanish and have no placeholder: none may stand on a Spanish page."""
     with (paths.LOCALES / "es" / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        messages = [m for m in read_po(file, locale="es") if isinstance(m.id, str) and m.id]
-    return [m.id for m in messages if m.id != m.string and "%(" not in m.id and len(m.id.split()) > WORDS]
+        messages = [(str(m.id), m.string) for m in read_po(file, locale="es") if isinstance(m.id, str) and m.id]
+    return [said for said, spanish in messages if said != spanish and "%(" not in said and len(said.split()) > WORDS]
 
 
 def _addresses(app: APIFlask, session: Session, brand: Brand) -> Iterator[str]:
