@@ -12,7 +12,7 @@ GUESTS = 1_450
 SCORES = range(11)
 # Roughly a good hotel: NPS about +40.
 WEIGHTS = (1, 1, 1, 2, 2, 4, 6, 13, 16, 24, 30)
-CHANNELS = {"whatsapp": 32, "copy": 14, "facebook": 14, "x": 11, "email": 9, "bluesky": 7, "linkedin": 7, "mastodon": 6}
+CHANNELS = {"whatsapp": 32, "copy": 14, "facebook": 14, "x": 11, "mail": 9, "bluesky": 7, "linkedin": 7, "mastodon": 6}
 LANDING = "https://www.brisa.example/stay"
 
 
