@@ -7,13 +7,18 @@ from typing import Any
 import segno
 from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
 
+from amplify.accounts import panels
+from amplify.brands.models import Brand
 from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.errors import AmplifyError
 from amplify.core.i18n import gettext as _
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
+from amplify.core.ui import signed
 from amplify.core.web import amplify
 from amplify.surveys import queries, services
 from amplify.surveys.figures import chart_of, columns_of, sheet_of
@@ -170,3 +175,17 @@ def qr(survey_id: int) -> Response:
         picture, kind="svg", scale=8, border=4
     )
     return Response(picture.getvalue(), mimetype="image/svg+xml")
+
+
+def _tiles(session: Session, brand: Brand) -> list[panels.Tile]:
+    """NPS: promoters minus detractors, of all who answered."""
+    (found,) = queries.nps_by(session, brand.id, since=clock.now() - timedelta(days=30))
+    if found.nps is None or found.low is None or found.high is None:
+        return []
+    interval = (signed(found.low), signed(found.high))
+    made_of = found.promoters - found.detractors, found.n
+    window, page = _l("last 30 days"), "/console/surveys/results"
+    return [panels.Tile("NPS", signed(found.nps), *made_of, window, interval, small_n=found.is_small, href=page)]
+
+
+panels.add_tiles("nps", 10, _tiles)
