@@ -34,6 +34,9 @@ CHECKS = {
     "vendored files": [sys.executable, "-m", "tools.vendor", "--check"],
 }
 DATABASES = ("sqlite", "postgresql")
+# What these see does not depend on the database: how pages look in a browser, the checkout's tools. Once is enough;
+# the pages' queries are asked of both databases by the features' own tests, and the story is lived on both.
+ONCE = ("tests/e2e", "tests/tools", "tests/test_run.py", "tests/test_wheel.py", "tests/test_architecture.py")
 # pytest's last line: "=== 3 failed, 120 passed, 1 error in 12.34s ==="
 CLOSING = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", re.MULTILINE)
 
@@ -70,7 +73,10 @@ def stages(arguments: list[str]) -> list[tuple[str, list[str]]]:
     pytest = [sys.executable, "-m", "pytest", "--color=no", *arguments]
     if any(argument.split("=")[0] == "--db" for argument in arguments):
         return [*CHECKS.items(), ("pytest", pytest)]
-    return [*CHECKS.items(), *((f"pytest on {name}", [*pytest, "--db", name]) for name in DATABASES)]
+    first, *others = DATABASES
+    once = [] if arguments else [f"--ignore={path}" for path in ONCE]
+    on_others = [(f"pytest on {name}", [*pytest, *once, "--db", name]) for name in others]
+    return [*CHECKS.items(), (f"pytest on {first}", [*pytest, "--db", first]), *on_others]
 
 
 def count(done: list[Stage]) -> Counter[str]:
