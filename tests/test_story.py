@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, sync_playwright
 
-from tests.e2e.conftest import chromium, new_page  # noqa: F401  fixtures
+from tests.e2e.conftest import ARGUMENTS
 from tests.installation import Installation, installed, shop, until
+from tools import browser
 
 PHONE = {"width": 390, "height": 844, "locale": "es-ES", "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5)"}
 FRIEND = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/141.0.0.0 Mobile Safari/537.36"
@@ -46,7 +47,21 @@ def story(new_database: Callable[[], str], tmp_path: Path) -> Iterator[Story]:
         yield Story(install, landing, visits)
 
 
-def test_from_a_score_to_the_reward_in_the_advocates_inbox(story: Story, new_page: Callable[..., Page]) -> None:  # noqa: F811
+@pytest.fixture
+def new_page() -> Iterator[Callable[..., Page]]:
+    """new_page(**context options) opens a page in its own context. The browser ends with the test: while Playwright
+    lives, it keeps an event loop in this thread, and no other test could leave an application context."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=browser.provide(), args=ARGUMENTS)
+
+        def new(width: int = 1280, height: int = 844, **options: Any) -> Page:
+            return chromium.new_context(viewport={"width": width, "height": height}, **options).new_page()
+
+        yield new
+        chromium.close()
+
+
+def test_from_a_score_to_the_reward_in_the_advocates_inbox(story: Story, new_page: Callable[..., Page]) -> None:
     share_url = ana_answers_and_is_asked_by_mail(story)
     code = she_shares_with_a_friend(new_page(**PHONE), share_url)
     a_machine_looks_at_the_link(story, code)
