@@ -7,12 +7,15 @@ Pages have their own threads and a bound on how many wait; links have others, so
 """
 
 import asyncio
+import gc
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from math import ceil
 from typing import IO, Any
+from uuid import UUID
 
 import structlog
 from flask import Flask
@@ -31,8 +34,8 @@ from amplify.core.tokens import uuid7
 from amplify.sharing.tokens import ME_COOKIE
 from amplify.tracking import visitors
 from amplify.tracking.link_cache import Guesses, LinkCache
-from amplify.tracking.recorder import LOST, Row, recorder_for
-from amplify.tracking.redirect import HEADERS, Hit, Target, decide, read_hit, with_click
+from amplify.tracking.recorder import LOST, recorder_for
+from amplify.tracking.redirect import HEADERS, RARE, Hit, Target, decide, read_hit, with_click
 from amplify.tracking.services import find_target
 
 PATH = "/s/"
@@ -78,6 +81,8 @@ class Front:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        gc.collect()
+        gc.freeze()  # what was imported stays: no collection has to walk over it while people wait
         self._clicks = recorder_for(self._engine, loop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -125,8 +130,13 @@ class Front:
             self._refuse(scope, protocol, 429, ceil(wait))
             return
         if target is not None and scope.method == "GET" and self._is_plain(scope):
-            address = await self._way_on(scope, target)
-            if address is not None:
+            now = clock.now()
+            hit = read_hit("GET", scope.headers.get, is_own=False, has_rare=not RARE.isdisjoint(scope.headers.keys()))
+            answer = decide(hit, target, now)
+            if answer.kind == "redirect":
+                token = uuid7()
+                stored = await self._store(token, target, hit, scope, now)
+                address = with_click(answer.url, str(token) if stored else None)
                 protocol.response_empty(302, [("location", address), *WAY_ON])
                 return
         body = await bridge.read_body(scope, protocol, lambda: 0, 0)
@@ -134,35 +144,32 @@ class Front:
 
     def _is_plain(self, scope: Scope) -> bool:
         """A request nothing is special about."""
-        host = bridge.host_of(scope).rpartition(":")
+        host, _, port = bridge.host_of(scope).rpartition(":")
         headers = scope.headers
-        return (host[0] or host[2]) in self._hosts and (
+        return (host or port) in self._hosts and (
             "cookie" not in headers or ME_COOKIE not in ";".join(headers.get_all("cookie"))
         )
 
-    async def _way_on(self, scope: Scope, target: Target) -> str | None:
-        """Where this click goes, with its token once it is stored. None if Flask is to answer."""
-        now = clock.now()
-        hit = read_hit("GET", scope.headers.get, is_own=False)
-        answer = decide(hit, target, now)
-        if answer.kind != "redirect":
-            return None
+    def _store(self, token: UUID, target: Target, hit: Hit, scope: Scope, at: datetime) -> Awaitable[bool]:
+        """Store this click with the next group; says whether it is on disk."""
+        if self._salt[0] != at.date():
+            return self._store_on_a_new_day(token, target, hit, scope, at)
+        visitor = visitors.key_of(self._settings.secret, self._salt[1], self._network(scope), hit.user_agent)
+        return self._clicks.record(
+            (
+                token, target.link_id, at, hit.method, hit.user_agent, hit.referrer_host, hit.language, "", visitor,
+                hit.purpose, hit.gpc, hit.is_own,
+            )
+        )  # fmt: skip
+
+    async def _store_on_a_new_day(self, token: UUID, target: Target, hit: Hit, scope: Scope, at: datetime) -> bool:
         try:
-            row = await self._row(target, hit, scope, now)
+            self._salt = (at.date(), await self._salt_of(at))
         except Exception as error:  # the day's salt cannot be had: the database is away
             LOST.inc()
             log.exception("a click was lost", link_id=target.link_id, error=type(error).__name__)
-            return answer.url
-        return with_click(answer.url, str(row[0]) if await self._clicks.record(row) else None)
-
-    async def _row(self, target: Target, hit: Hit, scope: Scope, at: datetime) -> Row:
-        day = at.date()
-        salt = self._salt[1] if self._salt[0] == day else await self._salt_of(at)
-        visitor = visitors.key_of(self._settings.secret, salt, self._network(scope), hit.user_agent)
-        return (
-            uuid7(), target.link_id, at, hit.method, hit.user_agent, hit.referrer_host, hit.language, "", visitor,
-            hit.purpose, hit.gpc, hit.is_own,
-        )  # fmt: skip
+            return False
+        return await self._store(token, target, hit, scope, at)
 
     def _network(self, scope: Scope) -> str:
         return _prefix(client_address(scope, self._settings.proxies))
@@ -179,11 +186,9 @@ class Front:
             self._asked_salt = self._loop.run_in_executor(self._threads, self._read_salt, at)
         asked = self._asked_salt
         try:
-            salt = await asked
+            return await asked
         finally:
             self._asked_salt = None
-        self._salt = (at.date(), salt)
-        return salt
 
     def _read_salt(self, at: datetime) -> str:
         with self._app.app_context():

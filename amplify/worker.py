@@ -42,6 +42,8 @@ DEAD_AFTER_SECONDS = 12.0
 LONGEST_WAIT_SECONDS = 30.0
 KEEP_DONE_JOBS = timedelta(days=30)
 CHORE_SECONDS = 5.0
+# How often SQLite's log is looked at. Writers wait while it is moved: better often and little.
+LOG_SECONDS = 0.25
 STOP_SECONDS = 20
 
 log = structlog.get_logger(__name__)
@@ -105,6 +107,7 @@ class Worker:
         threads = [
             self._thread("heartbeat", self._beat, BEAT_SECONDS),
             self._thread("chores", self._chores, CHORE_SECONDS),
+            self._thread("log", self._shorten_log, LOG_SECONDS),
             *(self._thread(name_of(work), partial(self._round, work), 0.0) for work in self.rounds),
         ]
         log.info("worker ready", worker=self.executor_id, rounds=[name_of(work) for work in self.rounds])
@@ -197,7 +200,6 @@ class Worker:
             log.warning("jobs given back to the queue", worker=executor, jobs=adopted)
 
     def _chores(self) -> None:
-        self._shorten_log()
         with self.transaction() as session:
             known = leases.workers(session)
             for executor in jobs.unfinished_of(session).keys() - known.keys():
@@ -211,7 +213,7 @@ class Worker:
         with self.transaction() as session:
             ours = leases.take(session, wal.LEASE, self.executor_id, wal.LEASE_SECONDS) is not None
         if ours and not wal.checkpoint(self._file):
-            log.info("checkpoint put off", log_bytes=wal.log_bytes(self._file))
+            log.info("checkpoint put off", pages=wal.waiting_pages(self._file))
 
 
 def run_until_told(worker: Worker) -> None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from amplify.core import wal
 from bench import servers
 from bench.load import Load, drive
 from bench.peers import seeding
@@ -46,17 +47,20 @@ server {{ listen 127.0.0.1:{port}; location / {{ return 302 http://localhost/; }
 
 @dataclass
 class Contender:
-    """One server of a run. `database`: where its clicks must be found."""
+    """One server of a run. `database`: where its clicks must be found; `log`: the SQLite file no worker looks after."""
 
     name: str
     url: str
     pid: int
     database: str = ""
+    log: Path | None = None
     slices: dict[int, list[Load]] = field(default_factory=dict)
     cpu_seconds: float = 0.0
 
     def measure(self, connections: int, options: argparse.Namespace) -> Load:
-        """One slice."""
+        """One slice. What a worker would do to SQLite's log meanwhile is done before it."""
+        if self.log:
+            wal.checkpoint(self.log)
         before = sum(_cpu(pid) for pid in _family(self.pid))
         load = drive(
             self.url, connections=connections, seconds=options.seconds, agent=AGENT, own_client=options.own_client
@@ -160,7 +164,8 @@ def ours(name: str, database: str, *options: str, env: dict[str, str] | None = N
         command = (sys.executable, "-m", "amplify", "serve", *options)
         with servers.process(*command, env=settings, log=Path(folder) / "log") as child:
             servers.wait_until_it_answers(f"{base}/healthz", child, 90)
-            yield Contender(name, f"{base}/s/{seeding.CODE}", child.pid, database)
+            log = wal.file_of(database) if "--no-worker" in options else None
+            yield Contender(name, f"{base}/s/{seeding.CODE}", child.pid, database, log)
 
 
 @contextmanager

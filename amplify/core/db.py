@@ -5,7 +5,7 @@ WAL-reset bug (sqlite.org/wal.html#walresetbug) never checkpoint by themselves; 
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -27,11 +27,26 @@ NAMES = {
 BUSY_TIMEOUT_MS = 15_000
 
 
+class _SqliteInstant(sa.types.TypeEngine[datetime]):
+    """The text that SQLAlchemy stores and reads itself, made faster: every click, entry and push carries one."""
+
+    __visit_name__ = "DATETIME"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        return lambda value: None if value is None else value.replace(tzinfo=None).isoformat(" ", "microseconds")
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
+        return lambda text: None if text is None else datetime.fromisoformat(text)
+
+
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
     """An instant: aware UTC in Python, timestamptz on PostgreSQL, naive UTC text on SQLite. Refuses naive values."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(_SqliteInstant() if dialect.name == "sqlite" else self.impl_instance)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:

@@ -16,6 +16,8 @@ from amplify.core.i18n import lazy_gettext as _l
 # Bitcoin's base58: no 0 O I l, so that a code survives being read aloud or copied from paper.
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
+DRAWN_AT_ONCE = 256
+
 
 def short_code(length: int = 9) -> str:
     """A public random code. 9 base58 characters are 52 bits: public, grants nothing, hard to enumerate."""
@@ -43,10 +45,24 @@ def uuid7() -> uuid.UUID:
     Time order keeps the unique index appending at its right edge, whatever its size.
     """
     millis = time.time_ns() // 1_000_000
-    value = (millis << 80) | int.from_bytes(os.urandom(10), "big")
+    value = (millis << 80) | _random_80_bits()
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)
     return uuid.UUID(int=value)
+
+
+def _random_80_bits() -> int:
+    try:
+        return _drawn.pop()
+    except IndexError:
+        # Asking the system lets go of the interpreter, which a busy click must then wait for: ask it seldom.
+        drawn = os.urandom(10 * DRAWN_AT_ONCE)
+        _drawn.extend(int.from_bytes(drawn[start : start + 10], "big") for start in range(10, len(drawn), 10))
+        return int.from_bytes(drawn[:10], "big")
+
+
+_drawn: list[int] = []
+os.register_at_fork(after_in_child=_drawn.clear)  # two processes must not draw the same
 
 
 class Signer:

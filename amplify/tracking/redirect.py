@@ -4,9 +4,8 @@ The Flask view is one front of it; a faster one may stand beside it and decide t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from amplify.tracking import verdicts
@@ -20,11 +19,12 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 
+RARE = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz", "sec-gpc", "dnt"})
+
 Kind = Literal["unknown", "ended", "preview", "redirect"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """What a request of a tracked link said. No address of the visitor: see `visitors`."""
 
     method: str
@@ -36,8 +36,7 @@ class Hit:
     is_own: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """What the link table says of a code; plain values, so that they may be kept in memory."""
 
     link_id: int
@@ -51,8 +50,7 @@ class Target:
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What to say. A click is recorded for "preview" and "redirect" only: the others are no link of ours any more."""
 
     kind: Kind
@@ -63,9 +61,15 @@ class Answer:
         return self.kind in ("preview", "redirect")
 
 
-def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool) -> Hit:
-    """The facts of a request, bounded to what is stored. `header` takes names in lower case."""
-    purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
+def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool, has_rare: bool = True) -> Hit:
+    """The facts of a request, bounded to what is stored. `header` takes names in lower case.
+
+    `has_rare`: whether any of RARE is there. Most requests have none, and seven questions cost more than one.
+    """
+    purpose, gpc = "", False
+    if has_rare:
+        purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
+        gpc = header("sec-gpc") == "1" or header("dnt") == "1"
     language = header("accept-language") or ""
     return Hit(
         method=method[:8],
@@ -73,7 +77,7 @@ def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool) 
         purpose=_plain(purpose, 40),
         referrer_host=_host(header("referer")),
         language=_plain(language.partition(",")[0].partition(";")[0], 40),
-        gpc=header("sec-gpc") == "1" or header("dnt") == "1",
+        gpc=gpc,
         is_own=is_own,
     )
 

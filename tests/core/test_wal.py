@@ -62,16 +62,41 @@ def test_no_connection_of_an_affected_version_checkpoints_by_itself(file: Path, 
         assert wal.needs_checkpoint(file) == wal_reset_bug()
 
 
-def test_a_checkpoint_cuts_the_log_to_nothing_and_loses_nothing(file: Path, engine: sa.Engine) -> None:
+def test_a_checkpoint_moves_the_log_and_loses_nothing(file: Path, engine: sa.Engine) -> None:
     with engine.connect() as other:
         other.execute(sa.text("SELECT 1"))
         other.commit()
         with engine.begin() as connection:
             fill(connection, 500)
-        assert wal.log_bytes(file) > 0
+        assert wal.waiting_pages(file) > 100
+        assert wal.checkpoint(file)
+        assert wal.waiting_pages(file) == 0
+        assert other.execute(sa.text("SELECT count(*) FROM rows")).scalar() == 500
+
+
+def test_the_file_of_the_log_is_written_over_until_it_is_very_large(
+    file: Path, engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.connect() as keeps_it_open:
+        keeps_it_open.execute(sa.text("SELECT 1"))
+        keeps_it_open.commit()
+        with engine.begin() as connection:
+            fill(connection, 500)
+        size = wal.log_bytes(file)
+        for _ in range(5):
+            assert wal.checkpoint(file)
+            with engine.begin() as connection:
+                fill(connection, 100)
+        assert wal.log_bytes(file) == size
+        monkeypatch.setattr(wal, "KEEP_BYTES", 1_000)
         assert wal.checkpoint(file)
         assert wal.log_bytes(file) == 0
-        assert other.execute(sa.text("SELECT count(*) FROM rows")).scalar() == 500
+
+
+def test_the_pages_of_a_file_without_a_log_are_none(file: Path) -> None:
+    assert wal.waiting_pages(file) == 0
+    file.with_name(file.name + "-shm").write_bytes(b"")
+    assert wal.waiting_pages(file) == 0
 
 
 def test_a_checkpoint_gives_way_to_a_slow_reader_and_to_a_writer(file: Path, engine: sa.Engine) -> None:
@@ -85,7 +110,7 @@ def test_a_checkpoint_gives_way_to_a_slow_reader_and_to_a_writer(file: Path, eng
         with engine.begin() as connection:
             fill(connection, 10)
             assert not wal.checkpoint(file, patience_seconds=0.1)
-    assert wal.log_bytes(file) == 0 or wal.checkpoint(file)
+    assert wal.waiting_pages(file) == 0 or wal.checkpoint(file)
 
 
 def test_a_file_that_was_closed_is_not_taken_for_a_crash(file: Path, engine: sa.Engine) -> None:

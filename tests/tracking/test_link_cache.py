@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -84,7 +83,7 @@ def test_the_way_known_last_is_used_while_the_database_is_away(make: Any) -> Non
     def find(code: str) -> Target | None:
         if away[0]:
             raise OSError("away")
-        return replace(TARGET, url=f"https://shop.example/{code}")
+        return TARGET._replace(url=f"https://shop.example/{code}")
 
     cache = make(find)
     asked(cache, "a")
