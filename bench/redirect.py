@@ -12,6 +12,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,8 @@ AGENT = (
 PARTS = ("basic", "worker", "mixed", "slow", "growth")
 CONNECTIONS = (1, 16, 64)
 MOST = CONNECTIONS[-1]
+# Until then it forks short-lived children, and has not begun to judge.
+WORKER_STARTS_SECONDS = 4.0
 SHIM = Path(__file__).with_name("peers") / "slow_disk.c"
 NGINX = """daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;
 events {{ worker_connections 512; }}
@@ -247,12 +250,12 @@ def worker(options: argparse.Namespace, databases: dict[str, str], findings: Fin
     for kind, address in databases.items():
         seeding.seed(address)
         with ours(f"{kind} with its worker", address) as one:
+            time.sleep(WORKER_STARTS_SECONDS)
             workers = [p for p in _family(one.pid) if b"--supervised" in Path(f"/proc/{p}/cmdline").read_bytes()]
             alone = Contender(f"{kind} alone", one.url, one.pid)
             for _round in range(options.rounds):
                 for contender, sign in ((alone, signal.SIGSTOP), (one, signal.SIGCONT)):
-                    for pid in workers:
-                        os.kill(pid, sign)
+                    _signal(workers, sign, wal.file_of(address))
                     contender.measure(MOST, options)
             one.slices[MOST] += alone.slices[MOST]  # one database: its clicks are counted together
             findings.wrongs += one.wrongs()
@@ -261,6 +264,30 @@ def worker(options: argparse.Namespace, databases: dict[str, str], findings: Fin
             rows.append([kind, alone.per_second(), alone.p99_ms(), one.per_second(), one.p99_ms(), kept])
             findings.bar(f"{kind} while its worker judges / alone", kept, 0.7)
     table("with the worker", ["", "alone req/s", "p99 ms", "with worker", "p99 ms", "kept"], rows)
+
+
+def _signal(workers: list[int], sign: signal.Signals, file: Path | None) -> None:
+    """Tell all workers; one that is made to stand still must not do so with SQLite's lock in its hand."""
+    for _try in range(200):
+        for pid in workers:
+            os.kill(pid, sign)
+        if sign is signal.SIGCONT or file is None or _is_free(file):
+            return
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        time.sleep(0.01)
+    raise RuntimeError("the worker never lets go of the database")
+
+
+def _is_free(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=0.1, isolation_level=None)) as connection:
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return False
+        connection.execute("ROLLBACK")
+    return True
 
 
 def mixed(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
