@@ -29,7 +29,7 @@ from amplify.sharing.tokens import PURPOSE
 from amplify.surveys import next_step
 from amplify.surveys.events import SurveyAnswered
 from amplify.surveys.import_job import work as import_answers
-from amplify.tracking.events import ConversionRefunded, Converted, HumanClicked
+from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
 from amplify.tracking.queries import outcomes as clicks_and_orders
 from amplify.tracking.services import track
 from amplify.tracking.visitors import forget_salts
@@ -42,7 +42,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     ShareOpened: (asks.on_share_opened,),
     Unsubscribed: (on_unsubscribed,),
     ShareConfirmed: (points.on_share_confirmed,),
-    HumanClicked: (points.on_human_click,),
+    HumansClicked: (points.on_human_clicks,),
     Converted: (points.on_converted,),
     ConversionRefunded: (points.on_refunded,),
     CampaignStarted: (rewards.on_started,),

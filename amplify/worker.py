@@ -28,12 +28,11 @@ from amplify.app import create_app
 from amplify.core import jobs, leases, metrics, wal
 from amplify.core.alarms import Alarm, Clock
 from amplify.core.db import db
+from amplify.core.pace import pace_for
 from amplify.core.settings import Settings
 
 Round = Callable[[Session, int], int]
 
-# Rows that one round moves in one transaction at most: SQLite's writer is held for so long.
-ROUND_LIMIT = 500
 ROUND_LEASE_SECONDS = 10.0
 # A worker that has not been heard of for so long is dead, and its jobs are given back to the queue.
 BEAT_SECONDS = 2.0
@@ -83,7 +82,9 @@ class Worker:
         # Says who to people; the random end makes each start of a process another one.
         self.executor_id = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._file = wal.file_of(settings.database)
+        self._moved = wal.Mark(b"", 0)  # how much of SQLite's log is in the database
         self._stopping = threading.Event()
+        self._pace = pace_for(self._file, self._stopping)
         self._clock = Clock(wiring.ALARMS if alarms is None else alarms, self.executor_id, self.transaction)
 
     @contextmanager
@@ -176,13 +177,13 @@ class Worker:
         A few rows are no heap: to fetch each as it comes would keep the disk, and SQLite's one writer, from the clicks.
         """
         name = name_of(work)
-        with self.transaction() as session:
+        with self._pace.turn(name) as limit, self.transaction() as session:
             if leases.take(session, f"round:{name}", self.executor_id, ROUND_LEASE_SECONDS) is None:
                 return ROUND_LEASE_SECONDS / 4
-            moved = work(session, ROUND_LIMIT)
+            moved = work(session, limit)
         if moved:
             metrics.MOVED.labels(name).inc(moved)
-        return 0.0 if moved >= ROUND_LIMIT // 2 else self.settings.worker_poll_seconds
+        return 0.0 if moved >= limit // 2 else self.settings.worker_poll_seconds
 
     def _beat(self) -> None:
         """Say that we live, and take over from those who do not."""
@@ -208,12 +209,16 @@ class Worker:
                 jobs.forget_done(session, KEEP_DONE_JOBS)
 
     def _shorten_log(self) -> None:
-        if self._file is None or not wal.needs_checkpoint(self._file):
+        if self._file is None or not wal.needs_checkpoint(before := wal.mark(self._file), self._moved):
             return
         with self.transaction() as session:
             ours = leases.take(session, wal.LEASE, self.executor_id, wal.LEASE_SECONDS) is not None
-        if ours and not wal.checkpoint(self._file):
-            log.info("checkpoint put off", pages=wal.waiting_pages(self._file))
+        if not ours:
+            return
+        if wal.checkpoint(self._file):
+            self._moved = wal.mark(self._file)
+        else:
+            log.info("checkpoint put off", pages=before.pages)
 
 
 def run_until_told(worker: Worker) -> None:

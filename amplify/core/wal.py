@@ -8,6 +8,8 @@ The log's file is kept and written over: on a journaling filesystem each commit 
 second write, so that appending takes twice as long (docs/measuring.md). Only a file that grew very large is cut.
 """
 
+import bisect
+import os
 import sqlite3
 import struct
 from contextlib import closing
@@ -24,8 +26,8 @@ LEASE_SECONDS = 60.0
 MANY_PAGES = 1_000
 # A log that grew beyond this (a long import, a reader that held it up) is given back to the disk.
 KEEP_BYTES = 64_000_000
-# In the index of the log (sqlite.org/walformat.html): pages in the log, and how many of them the database has already.
-IN_LOG, IN_DATABASE = 16, 96
+# sqlite.org/fileformat2.html, "WAL File Format".
+HEAD_BYTES, FRAME_HEAD_BYTES = 32, 24
 # How long a checkpoint may keep writers waiting for a slow reader before it gives up until the next time.
 PATIENCE_SECONDS = 1.0
 # Above this size only the quick check runs: the full one reads every index entry.
@@ -34,6 +36,13 @@ FULL_CHECK_BYTES = 500_000_000
 
 class Damaged(Exception):
     """The database file is damaged; the text says what SQLite found."""
+
+
+class Mark(NamedTuple):
+    """How far the log was written: `salt` is another one each time it starts anew, `pages` have come since."""
+
+    salt: bytes
+    pages: int
 
 
 class State(NamedTuple):
@@ -61,22 +70,33 @@ def log_bytes(file: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def waiting_pages(file: Path) -> int:
-    """Pages in the log that the database does not have yet. Reads the log's index, which no lock guards: a hint."""
-    index = file.with_name(file.name + "-shm")
+def mark(file: Path) -> Mark:
+    """Where the log stands: another mark after each commit of anybody. No lock guards it: a hint.
+
+    Read from the log alone. Whoever opens and closes the database or the log's index in a process that uses them lets
+    go of all its locks, and two writers damage the file (sqlite.org/howtocorrupt.html).
+    """
     try:
-        with index.open("rb", buffering=0) as opened:
-            head = opened.read(IN_DATABASE + 4)
+        with file.with_name(file.name + "-wal").open("rb", buffering=0) as log:
+            head = log.read(HEAD_BYTES)
+            if len(head) < HEAD_BYTES:
+                return Mark(b"", 0)
+            page_bytes, salt = int(struct.unpack_from(">I", head, 8)[0]), head[16:24]
+            frame_bytes = FRAME_HEAD_BYTES + page_bytes
+            frames = range((os.fstat(log.fileno()).st_size - HEAD_BYTES) // frame_bytes)
+
+            def is_older(frame: int) -> bool:
+                return os.pread(log.fileno(), 8, HEAD_BYTES + frame * frame_bytes + 8) != salt
+
+            # Frames of this round of the log come first; behind them stand those of earlier rounds.
+            return Mark(salt, bisect.bisect_left(frames, True, key=is_older))
     except FileNotFoundError:
-        return 0
-    if len(head) < IN_DATABASE + 4:
-        return 0
-    return int(struct.unpack_from("=I", head, IN_LOG)[0] - struct.unpack_from("=I", head, IN_DATABASE)[0])
+        return Mark(b"", 0)
 
 
-def needs_checkpoint(file: Path) -> bool:
-    """Whether much waits in the log and nobody but us will move it."""
-    return wal_reset_bug() and waiting_pages(file) > MANY_PAGES
+def needs_checkpoint(now: Mark, moved: Mark) -> bool:
+    """Whether much was written since the mark of the last checkpoint, and nobody but us will move it."""
+    return wal_reset_bug() and now.pages > MANY_PAGES and now != moved
 
 
 def checkpoint(file: Path, patience_seconds: float = PATIENCE_SECONDS) -> bool:

@@ -1,29 +1,34 @@
 """What makes points: each reaction writes one ledger entry, once per cause, in the transaction of its fact."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock
-from amplify.core.db import enter_fence, is_sqlite
+from amplify.core.db import enter_fence, insert_ignore
 from amplify.leaderboards.models import PointsEntry
 from amplify.sharing.events import ShareConfirmed
 from amplify.sharing.models import ShareLink
-from amplify.tracking.events import ConversionRefunded, Converted, HumanClicked
+from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
 
 FENCE = "points"
 # Outcomes count toward rewards. An act of sharing is recognition only, whatever a brand may wish (product.md rule 2).
 REWARD_ELIGIBLE = {"human_click": True, "conversion": True, "share_confirmed": False}
 
 
-def on_human_click(session: Session, fact: HumanClicked) -> None:
-    """A person followed the link."""
-    _earn(session, fact.link, "human_click", f"click:{fact.click.id}", fact.click.at)
+def on_human_clicks(session: Session, fact: HumansClicked) -> None:
+    """People followed links."""
+    brands = {link.brand_id for _click, link in fact.clicks}
+    weights = {brand.id: brand.weights for brand in session.scalars(sa.select(Brand).where(Brand.id.in_(brands)))}
+    earned = [
+        _entry(link, weights[link.brand_id], "human_click", f"click:{click.id}", click.at)
+        for click, link in fact.clicks
+    ]
+    _write(session, earned)
 
 
 def on_share_confirmed(session: Session, fact: ShareConfirmed) -> None:
@@ -47,12 +52,16 @@ def on_refunded(session: Session, fact: ConversionRefunded) -> None:
         )
     )
     if earned is not None:
-        _write(session, _reversal(earned, "refund", f"refund:{fact.refund.id}"))
+        _write(session, [_reversal(earned, "refund", f"refund:{fact.refund.id}")])
 
 
 def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime) -> None:
     brand = session.get_one(Brand, link.brand_id)
-    entry = {
+    _write(session, [_entry(link, brand.weights, cause, key, at)])
+
+
+def _entry(link: ShareLink, weights: Mapping[str, Any], cause: str, key: str, at: datetime) -> dict[str, Any]:
+    return {
         "brand_id": link.brand_id,
         "advocate_id": link.advocate_id,
         "campaign_id": link.campaign_id,
@@ -62,11 +71,10 @@ def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime)
         "cause": cause,
         "cause_key": key,
         "reverses_id": None,
-        "milli_points": max(0, int(brand.weights.get(cause, 0))),
+        "milli_points": max(0, int(weights.get(cause, 0))),
         "is_reward_eligible": REWARD_ELIGIBLE[cause],
         "occurred_at": at,
     }
-    _write(session, entry)
 
 
 def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
@@ -81,12 +89,7 @@ def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
     }
 
 
-def _write(session: Session, entry: dict[str, Any]) -> None:
+def _write(session: Session, entries: Sequence[dict[str, Any]]) -> None:
     enter_fence(session, FENCE)
-    session.connection().execute(_insert_once(is_sqlite(session)), entry | {"recorded_at": clock.now()})
-
-
-@cache
-def _insert_once(on_sqlite: bool) -> Any:
-    """Made once, and without the unit of work around it: it runs for every human click there is."""
-    return (sqlite if on_sqlite else postgresql).insert(PointsEntry.__table__).on_conflict_do_nothing()
+    now = clock.now()
+    insert_ignore(session, PointsEntry, [entry | {"recorded_at": now} for entry in entries])

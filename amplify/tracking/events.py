@@ -1,5 +1,6 @@
 """Facts about clicks and conversions that other floors react to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amplify.sharing.models import ShareLink
@@ -7,11 +8,13 @@ from amplify.tracking.models import Click, Conversion, Refund
 
 
 @dataclass(frozen=True)
-class HumanClicked:
-    """A click was judged human and the first of its visitor on this link within 24 hours."""
+class HumansClicked:
+    """These clicks were judged human, each the first of its visitor on its link within 24 hours; in their order.
 
-    click: Click
-    link: ShareLink
+    One fact for a batch: when a post goes viral, its points are one statement rather than thousands.
+    """
+
+    clicks: Sequence[tuple[Click, ShareLink]]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from amplify.sharing import services as sharing
 from amplify.sharing.models import Share, ShareLink
 from amplify.tracking import cursors, verdicts, visitors
 from amplify.tracking.conversions import attribute_pending
-from amplify.tracking.events import HumanClicked
+from amplify.tracking.events import HumansClicked
 from amplify.tracking.models import Click, ClickVerdict, FirstClick
 from amplify.tracking.redirect import Hit, Target
 
@@ -105,7 +105,7 @@ def _judge(session: Session, clicks: Sequence[Click]) -> None:
         if verdict.name == "human":
             windows[click.link_id, click.visitor] = click.at
             human.append(click)
-    session.execute(sa.insert(ClickVerdict), rows)
+    insert_ignore(session, ClickVerdict, rows)
     _keep_windows(session, {(c.link_id, c.visitor): c.at for c in human}, clicks[0].at)
     _tell(session, human)
 
@@ -151,11 +151,8 @@ def _tell(session: Session, human: Sequence[Click]) -> None:
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(ids)))}
     waiting = sa.select(Share.link_id).where(Share.link_id.in_(ids), Share.state == "opened").distinct()
     unconfirmed = set(session.scalars(waiting))
-    # Held while the reactions run: the session alone would forget each brand and read it anew for every click.
-    brands = session.scalars(sa.select(Brand).where(Brand.id.in_({link.brand_id for link in links.values()}))).all()
     for click in human:
-        link = links[click.link_id]
-        if link.id in unconfirmed:
-            sharing.confirm(session, link, click.at)
-        publish(session, HumanClicked(click=click, link=link))
-    del brands
+        if click.link_id in unconfirmed:
+            sharing.confirm(session, links[click.link_id], click.at)
+    if human:
+        publish(session, HumansClicked([(click, links[click.link_id]) for click in human]))

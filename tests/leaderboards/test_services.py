@@ -16,7 +16,7 @@ from amplify.leaderboards.folding import BoardName
 from amplify.leaderboards.models import Board, PointsEntry, Standing
 from amplify.sharing.events import ShareConfirmed
 from amplify.sharing.models import Share, ShareLink
-from amplify.tracking.events import ConversionRefunded, Converted, HumanClicked
+from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
 from amplify.tracking.models import Conversion, Refund
 from amplify.tracking.services import track
 from tests.tracking.world import NOON, World, click, make_world
@@ -150,7 +150,7 @@ def test_whose_only_order_was_refunded_is_not_ranked_any_more(world: World) -> N
 
 def test_a_cause_told_twice_is_one_entry(world: World) -> None:
     link = world.link(world.advocate())
-    fact = HumanClicked(click(world, link), link)
+    fact = HumansClicked([(click(world, link), link)])
     publish(world.session, fact)
     publish(world.session, fact)
     assert services.project(world.session, 10) == 1
@@ -184,7 +184,7 @@ def test_any_course_of_events_gives_the_same_standings_as_a_rebuild(world: World
         link, at = chance.choice(links), NOON - timedelta(seconds=chance.randint(0, 10_000_000))
         kind = chance.choice(["click", "click", "order", "refund", "share", "project"])
         if kind == "click":
-            publish(world.session, HumanClicked(click(world, link, at=at), link))
+            publish(world.session, HumansClicked([(click(world, link, at=at), link)]))
         elif kind == "order":
             orders.append((convert(world, link, f"{seed}-{step}", at), link))
         elif kind == "refund" and orders:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from amplify.core import events
 from amplify.sharing import services as sharing
 from amplify.tracking import visitors
-from amplify.tracking.events import HumanClicked
+from amplify.tracking.events import HumansClicked
 from amplify.tracking.models import Click, ClickVerdict, FirstClick, VisitorSalt
 from amplify.tracking.services import track
 from tests.tracking.world import CHROME, FACEBOOK, IPHONE, NOON, World, click
@@ -80,21 +80,21 @@ def test_windows_that_are_over_are_forgotten(world: World) -> None:
     assert world.session.scalars(sa.select(FirstClick.at)).all() == [NOON + timedelta(hours=25)]
 
 
-def test_only_human_first_clicks_are_told_in_order(world: World, told: list[HumanClicked]) -> None:
+def test_only_human_first_clicks_are_told_in_order(world: World, told: list[HumansClicked]) -> None:
     link = world.link(world.advocate())
     wanted = [click(world, link, visitor=visitor).id for visitor in (1, 2)]
     click(world, link, visitor=1)
     click(world, link, visitor=3, agent=FACEBOOK)
     track(world.session, 100)
-    assert [fact.click.id for fact in told] == wanted
-    assert all(fact.link is link for fact in told)
+    (fact,) = told
+    assert [(clicked.id, way) for clicked, way in fact.clicks] == [(number, link) for number in wanted]
 
 
 @pytest.fixture
-def told(world: World, monkeypatch: pytest.MonkeyPatch) -> list[HumanClicked]:
+def told(world: World, monkeypatch: pytest.MonkeyPatch) -> list[HumansClicked]:
     """What the tracker publishes."""
-    found: list[HumanClicked] = []
-    monkeypatch.setitem(events._reactions, HumanClicked, [lambda _session, fact: found.append(fact)])
+    found: list[HumansClicked] = []
+    monkeypatch.setitem(events._reactions, HumansClicked, [lambda _session, fact: found.append(fact)])
     return found
 
 

@@ -1,0 +1,64 @@
+"""How much a round of the worker moves in one transaction, and how long it then leaves the database to others.
+
+PostgreSQL lets a worker write beside everybody else. SQLite has one writer: whoever holds it keeps the clicks waiting,
+so there rounds take turns, hold it for some hundredths of a second, and step aside while somebody else wants it.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from amplify.core import wal
+
+MOST_ROWS = 500
+LEAST_ROWS = 20
+# How long SQLite's writer may be held; people wait for it when they click.
+TURN_SECONDS = 0.025
+# Others get this many times as long as a turn took, unless nobody wrote anything for LOOK_SECONDS of it.
+REST = 2.5
+LOOK_SECONDS = 0.02
+
+
+class Free:
+    """Nobody is kept waiting."""
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[int]:
+        """A turn of the round of this name; gives the number of rows it may move."""
+        yield MOST_ROWS
+
+
+class Polite:
+    """Turns on one SQLite file, one at a time in this process."""
+
+    def __init__(self, file: Path, stopping: threading.Event) -> None:
+        self._file, self._stopping = file, stopping
+        self._lock = threading.Lock()
+        self._rows: dict[str, float] = {}
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[int]:
+        """The same, one at a time. The rest belongs to the turn: no other round may use it."""
+        with self._lock:
+            rows = self._rows.get(name, LEAST_ROWS)
+            began = time.monotonic()
+            yield int(rows)
+            took = time.monotonic() - began
+            self._rows[name] = min(MOST_ROWS, max(LEAST_ROWS, rows * min(2.0, TURN_SECONDS / max(took, 0.001))))
+            self._rest(took * REST)
+
+    def _rest(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        seen = wal.mark(self._file)
+        while time.monotonic() < until and not self._stopping.wait(LOOK_SECONDS):
+            now = wal.mark(self._file)
+            if now == seen:
+                return
+            seen = now
+
+
+def pace_for(file: Path | None, stopping: threading.Event) -> Free | Polite:
+    """`file` is SQLite's; None on PostgreSQL."""
+    return Free() if file is None else Polite(file, stopping)

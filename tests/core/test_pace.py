@@ -1,0 +1,88 @@
+"""The worker leaves SQLite's one writer to others while they want it, and only then."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from amplify.core import pace
+from amplify.core.pace import LEAST_ROWS, MOST_ROWS, TURN_SECONDS, Polite, pace_for
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Path]:
+    made = tmp_path / "a.db"
+    with closing(sqlite3.connect(made, isolation_level=None)) as keeps_it_open:
+        keeps_it_open.execute("PRAGMA journal_mode=WAL")
+        keeps_it_open.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY)")
+        yield made
+
+
+def write(file: Path, until: threading.Event) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        while not until.wait(0.001):
+            connection.execute("INSERT INTO rows DEFAULT VALUES")
+
+
+def pass_a_turn(polite: Polite, seconds: float = 0.0, name: str = "round") -> int:
+    with polite.turn(name) as rows:
+        time.sleep(seconds)
+    return rows
+
+
+def test_postgresql_needs_no_politeness() -> None:
+    with pace_for(None, threading.Event()).turn("round") as rows:
+        assert rows == MOST_ROWS
+
+
+def test_quick_turns_may_move_more_and_slow_ones_less(file: Path) -> None:
+    polite = Polite(file, threading.Event())
+    quick = [pass_a_turn(polite) for _ in range(8)]
+    assert quick[0] == LEAST_ROWS
+    assert quick[-1] == MOST_ROWS
+    pass_a_turn(polite, 4 * TURN_SECONDS)
+    assert pass_a_turn(polite) <= MOST_ROWS // 2
+    assert pass_a_turn(polite, name="other") == LEAST_ROWS
+
+
+def test_a_turn_is_followed_by_a_rest_while_somebody_writes_and_by_none_otherwise(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "LOOK_SECONDS", 0.4)  # however slow the disk is, somebody wrote meanwhile
+    polite, until = Polite(file, threading.Event()), threading.Event()
+    writer = threading.Thread(target=write, args=(file, until))
+    writer.start()
+    with_others = seconds_of_a_turn(polite, 0.4)
+    until.set()
+    writer.join()
+    assert with_others > 0.4 * 3
+    assert seconds_of_a_turn(polite, 0.4) < 0.4 * 3
+
+
+def seconds_of_a_turn(polite: Polite, seconds: float) -> float:
+    began = time.monotonic()
+    pass_a_turn(polite, seconds)
+    return time.monotonic() - began
+
+
+def test_turns_are_taken_one_at_a_time(file: Path) -> None:
+    polite, inside, most = Polite(file, threading.Event()), [0], [0]
+
+    def take(name: str) -> None:
+        for _ in range(20):
+            with polite.turn(name):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                time.sleep(0.001)
+                inside[0] -= 1
+
+    threads = [threading.Thread(target=take, args=(name,)) for name in ("one", "two", "three")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most[0] == 1
