@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from inspect import iscoroutinefunction
 from typing import Any
 
 from apiflask import APIFlask
@@ -51,8 +52,18 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     ui.init_app(app)
     _install_frame(app, settings)
     _install_features(app)
+    _drop_async_teardowns(app)
     wiring.install(installation.signer)
     return app
+
+
+def _drop_async_teardowns(app: Flask) -> None:
+    """The database extension closes asynchronous sessions too, which we have none of.
+
+    To run it, Flask starts a thread and an event loop at the end of every request: a millisecond and more.
+    """
+    ends = app.teardown_appcontext_funcs
+    ends[:] = [end for end in ends if not iscoroutinefunction(end)]
 
 
 def _config(settings: Settings) -> dict[str, Any]:

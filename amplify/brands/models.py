@@ -1,5 +1,6 @@
 """A brand and the places and lines its customers know. Everything else in the database belongs to one brand."""
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,22 @@ from amplify.core.i18n import lazy_gettext as _l
 
 # Milli-points per cause (product.md, Score). Acts of sharing are recognition only; never reward-eligible.
 DEFAULT_WEIGHTS = {"human_click": 1_000, "share_confirmed": 2_000, "conversion": 20_000}
+
+
+def allow_target(field: str, url: str, hosts: Collection[str]) -> str:
+    """The address itself if it is http(s) on one of these hosts. Raises Invalid naming `field`."""
+    if any(ord(c) <= 32 or c == "\\" for c in url):
+        raise Invalid(field, "url", _l("This is not a web address."))
+    try:
+        parts = urlsplit(url)
+        port_ok = parts.port is None or 0 < parts.port < 65536
+    except ValueError:
+        raise Invalid(field, "url", _l("This is not a web address.")) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not port_ok:
+        raise Invalid(field, "url", _l("This is not a web address."))
+    if parts.hostname not in hosts:
+        raise Invalid(field, "target-host", _l("Links may lead only to the brand's own allowed hosts."))
+    return url
 
 
 class Brand(Base):
@@ -58,18 +75,7 @@ class Brand(Base):
 
     def allow_target(self, field: str, url: str) -> str:
         """The address itself if it is http(s) on an allowed host. Raises Invalid naming `field`."""
-        if any(ord(c) <= 32 or c == "\\" for c in url):
-            raise Invalid(field, "url", _l("This is not a web address."))
-        try:
-            parts = urlsplit(url)
-            port_ok = parts.port is None or 0 < parts.port < 65536
-        except ValueError:
-            raise Invalid(field, "url", _l("This is not a web address.")) from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or not port_ok:
-            raise Invalid(field, "url", _l("This is not a web address."))
-        if parts.hostname not in self.target_hosts:
-            raise Invalid(field, "target-host", _l("Links may lead only to the brand's own allowed hosts."))
-        return url
+        return allow_target(field, url, self.target_hosts)
 
 
 class _Place:
