@@ -8,7 +8,7 @@ Pages have their own threads and a bound on how many wait; links have others, so
 
 import asyncio
 import gc
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, datetime
@@ -36,7 +36,7 @@ from amplify.tracking import visitors
 from amplify.tracking.link_cache import Guesses, LinkCache
 from amplify.tracking.recorder import LOST, recorder_for
 from amplify.tracking.redirect import HEADERS, RARE, Hit, Target, decide, read_hit, with_click
-from amplify.tracking.services import find_target
+from amplify.tracking.services import find_targets
 
 PATH = "/s/"
 # As granian wants them: names in lower case.
@@ -176,9 +176,9 @@ class Front:
 
     # What the database knows, read in a thread.
 
-    def _find(self, code: str) -> Target | None:
+    def _find(self, codes: Sequence[str]) -> dict[str, Target]:
         with self._app.app_context(), reading():
-            return find_target(db.session, code)
+            return find_targets(db.session, codes)
 
     async def _salt_of(self, at: datetime) -> str:
         """The day's salt, read once for all who come meanwhile."""

@@ -6,11 +6,14 @@ every server of a run, so that ratios stay honest. `--own-client` insists on our
 
 import asyncio
 import json
+import random
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
@@ -29,19 +32,46 @@ class Load:
     failed: int
 
 
-def drive(url: str, *, connections: int, seconds: float, agent: str, own_client: bool = False) -> Load:
+@dataclass(frozen=True)
+class Spread:
+    """Which addresses are asked for: the path and behind it a random number below `count`, times `step`."""
+
+    count: int = 1
+    step: int = 1
+
+    def draw(self) -> str:
+        """What comes behind the path; nothing if there is only one address."""
+        return str(random.randrange(self.count) * self.step) if self.count > 1 else ""  # noqa: S311  no secret
+
+    def script(self, path: str) -> str:
+        """The same for wrk."""
+        if self.count == 1:
+            return ""
+        number = f"string.format('%d', math.random(0, {self.count - 1}) * {self.step})"
+        return f"math.randomseed(7)\nrequest = function() return wrk.format('GET', '{path}' .. {number}) end\n"
+
+
+def drive(
+    url: str, *, connections: int, seconds: float, agent: str, own_client: bool = False, spread: Spread | None = None
+) -> Load:
     """Load `url` (loopback only) and measure. Raises ValueError for any other host."""
     if urlsplit(url).hostname not in LOOPBACK:
         raise ValueError("load goes to this machine only")
     wrk = None if own_client else shutil.which("wrk")
-    return _wrk(wrk, url, connections, seconds, agent) if wrk else _own(url, connections, seconds, agent)
+    spread = spread or Spread()
+    if wrk:
+        return _wrk(wrk, url, connections, seconds, agent, spread)
+    return _own(url, connections, seconds, agent, spread)
 
 
-def _wrk(wrk: str, url: str, connections: int, seconds: float, agent: str) -> Load:
+def _wrk(wrk: str, url: str, connections: int, seconds: float, agent: str, spread: Spread) -> Load:
     command = [wrk, "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "--timeout", "10s"]
-    said = subprocess.run(
-        [*command, "-H", f"User-Agent: {agent}", url], capture_output=True, text=True, check=True
-    ).stdout
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(spread.script(urlsplit(url).path))
+        script.flush()
+        said = subprocess.run(
+            [*command, "-s", script.name, "-H", f"User-Agent: {agent}", url], capture_output=True, text=True, check=True
+        ).stdout
 
     def figure(pattern: str) -> float:
         found = re.search(pattern, said)
@@ -61,8 +91,9 @@ def _wrk(wrk: str, url: str, connections: int, seconds: float, agent: str) -> Lo
     )
 
 
-def _own(url: str, connections: int, seconds: float, agent: str) -> Load:
-    command = [sys.executable, "-m", "bench.load", url, str(connections), str(seconds), agent]
+def _own(url: str, connections: int, seconds: float, agent: str, spread: Spread) -> Load:
+    where = [str(spread.count), str(spread.step)]
+    command = [sys.executable, "-m", "bench.load", url, str(connections), str(seconds), agent, *where]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return Load(**json.loads(said))
 
@@ -70,7 +101,7 @@ def _own(url: str, connections: int, seconds: float, agent: str) -> Load:
 class _Client:
     """One keep-alive connection that asks again as soon as it was answered."""
 
-    def __init__(self, host: str, port: int, request: bytes, until: float) -> None:
+    def __init__(self, host: str, port: int, request: Callable[[], bytes], until: float) -> None:
         self.host, self.port, self.request, self.until = host, port, request, until
         self.latencies: list[float] = []
         self.failed = 0
@@ -79,7 +110,7 @@ class _Client:
         reader, writer = await asyncio.open_connection(self.host, self.port)
         while time.monotonic() < self.until:
             began = time.perf_counter()
-            writer.write(self.request)
+            writer.write(self.request())
             head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"(?i)content-length: (\d+)", head)
             if length and int(length[1]):
@@ -89,10 +120,14 @@ class _Client:
         writer.close()
 
 
-async def _drive(url: str, connections: int, seconds: float, agent: str) -> Load:
+async def _drive(url: str, connections: int, seconds: float, agent: str, spread: Spread) -> Load:
     parts = urlsplit(url)
     host, port = parts.hostname or "127.0.0.1", parts.port or 80
-    request = f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: {agent}\r\n\r\n".encode()
+
+    def request() -> bytes:
+        path = parts.path + spread.draw()
+        return f"GET {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: {agent}\r\n\r\n".encode()
+
     began = time.monotonic()
     clients = [_Client(host, port, request, began + seconds) for _ in range(connections)]
     await asyncio.wait_for(asyncio.gather(*(client.run() for client in clients)), seconds + 15)
@@ -108,5 +143,6 @@ async def _drive(url: str, connections: int, seconds: float, agent: str) -> Load
 
 
 if __name__ == "__main__":
-    address, count, length, who = sys.argv[1:]
-    print(json.dumps(asdict(asyncio.run(_drive(address, int(count), float(length), who)))))
+    address, many, length, who, count, step = sys.argv[1:]
+    drawn = Spread(int(count), int(step))
+    print(json.dumps(asdict(asyncio.run(_drive(address, int(many), float(length), who, drawn)))))

@@ -21,13 +21,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from amplify.core import wal
 from bench import servers
-from bench.load import Load, drive
+from bench.load import Load, Spread, drive
 from bench.peers import seeding
 from bench.report import table
 
@@ -38,6 +38,7 @@ AGENT = (
 PARTS = ("basic", "worker", "mixed", "slow", "growth")
 CONNECTIONS = (1, 16, 64)
 MOST = CONNECTIONS[-1]
+FEW_LINKS = 1_000
 # Until then it forks short-lived children, and has not begun to judge.
 WORKER_STARTS_SECONDS = 4.0
 SHIM = Path(__file__).with_name("peers") / "slow_disk.c"
@@ -57,6 +58,7 @@ class Contender:
     pid: int
     database: str = ""
     log: Path | None = None
+    spread: Spread = field(default_factory=Spread)
     slices: dict[int, list[Load]] = field(default_factory=dict)
     cpu_seconds: float = 0.0
 
@@ -66,7 +68,12 @@ class Contender:
             wal.checkpoint(self.log)
         before = sum(_cpu(pid) for pid in _family(self.pid))
         load = drive(
-            self.url, connections=connections, seconds=options.seconds, agent=AGENT, own_client=options.own_client
+            self.url,
+            connections=connections,
+            seconds=options.seconds,
+            agent=AGENT,
+            own_client=options.own_client,
+            spread=self.spread,
         )
         self.cpu_seconds += sum(_cpu(pid) for pid in _family(self.pid)) - before
         self.slices.setdefault(connections, []).append(load)
@@ -340,21 +347,29 @@ def slow(options: argparse.Namespace, databases: dict[str, str], findings: Findi
 
 
 def growth(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
-    """One link and no clicks, against many of both, on the same kind of database."""
+    """Few links and no clicks, against many of both: as many links in use, then any of the many."""
     rows = []
     with servers.databases(tuple(databases)) as large:
         for kind, address in databases.items():
-            seeding.seed(address, links=min(1_000, options.links))
-            seeding.seed(large[kind], links=options.links, clicks=options.clicks)
-            with ours("small", address, "--no-worker") as small, ours("large", large[kind], "--no-worker") as big:
-                rounds([small, big], (MOST,), options)
-                findings.wrongs += small.wrongs() + big.wrongs(before=options.clicks)
-                kept = big.per_second() / small.per_second()
+            few = min(FEW_LINKS, options.links)
+            seeding.seed(address, links=few + 1)
+            seeding.seed(large[kind], links=options.links + 1, clicks=options.clicks)
+            with ours("few", address, "--no-worker") as small, ours("many", large[kind], "--no-worker") as big:
+                small.spread = Spread(few)
+                big.spread = Spread(few, options.links // few)
+                anywhere = replace(big, name="any", spread=Spread(options.links), slices={}, cpu_seconds=0.0)
+                rounds([small, big, anywhere], (MOST,), options)
                 cpu = big.cpu_us() / small.cpu_us()
-                rows.append([kind, small.per_second(), big.per_second(), kept, cpu, small.memory_mb(), big.memory_mb()])
-                findings.bar(f"{kind}: large / small", kept, 0.9)
-    title = f"growth: 1,000 links and no clicks, against {options.links:,} and {options.clicks:,}"
-    table(title, ["", "small req/s", "large", "ratio", "CPU ratio", "small MB", "large MB"], rows)
+                per_second = [one.per_second() for one in (small, big, anywhere)]
+                rows.append(
+                    [kind, *per_second, big.per_second() / small.per_second(), cpu, small.memory_mb(), big.memory_mb()]
+                )
+                findings.bar(f"{kind}: large / small", big.per_second() / small.per_second(), 0.9)
+                big.slices[MOST] += anywhere.slices[MOST]  # one database: its clicks are counted together
+                findings.wrongs += small.wrongs() + big.wrongs(before=options.clicks)
+    title = f"growth: {few:,} links and no clicks, against {options.links:,} and {options.clicks:,}"
+    heads = ["", "few: req/s", "many, as many used", "many, any", "many / few", "CPU ratio", "few MB", "many MB"]
+    table(title, heads, rows)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

@@ -27,29 +27,34 @@ Window = dict[tuple[int, str], datetime]
 
 def find_target(session: Session, code: str) -> Target | None:
     """What a short code leads to; None if there is no such code."""
-    link = session.execute(_TARGET, {"code": code}).first()
-    if link is None:
-        return None
-    return Target(
-        link_id=link.id,
-        brand_id=link.brand_id,
-        advocate_id=link.advocate_id,
-        url=link.target_url,
-        is_allowed=_is_allowed(link.target_url, link.target_hosts),
-        leads_on=link.state != "stopped" and link.disabled_at is None,
-        expires_at=link.expires_at,
-    )
+    return find_targets(session, [code]).get(code)
+
+
+def find_targets(session: Session, codes: Sequence[str]) -> dict[str, Target]:
+    """What short codes lead to; those that do not exist are not in it."""
+    return {
+        link.code: Target(
+            link_id=link.id,
+            brand_id=link.brand_id,
+            advocate_id=link.advocate_id,
+            url=link.target_url,
+            is_allowed=_is_allowed(link.target_url, link.target_hosts),
+            leads_on=link.state != "stopped" and link.disabled_at is None,
+            expires_at=link.expires_at,
+        )
+        for link in session.execute(_TARGETS, {"codes": codes})
+    }
 
 
 # Columns rather than objects, and made once: a viral campaign's links are read anew every second or two.
-_TARGET = (
+_TARGETS = (
     sa.select(
-        ShareLink.id, ShareLink.brand_id, ShareLink.advocate_id, ShareLink.target_url, ShareLink.disabled_at,
-        ShareLink.expires_at, Campaign.state, Brand.target_hosts,
+        ShareLink.code, ShareLink.id, ShareLink.brand_id, ShareLink.advocate_id, ShareLink.target_url,
+        ShareLink.disabled_at, ShareLink.expires_at, Campaign.state, Brand.target_hosts,
     )
     .join(Campaign, Campaign.id == ShareLink.campaign_id)
     .join(Brand, Brand.id == ShareLink.brand_id)
-    .where(ShareLink.code == sa.bindparam("code"))
+    .where(ShareLink.code.in_(sa.bindparam("codes", expanding=True)))
 )  # fmt: skip
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from amplify.tracking.link_cache import GUESSES, MOST_NETWORKS, Guesses, LinkCache
+from amplify.tracking.link_cache import GUESSES, MOST_AT_ONCE, MOST_NETWORKS, Guesses, LinkCache
 from amplify.tracking.redirect import Target
 
 TARGET = Target(1, 1, 1, "https://shop.example/", is_allowed=True, leads_on=True, expires_at=None)
@@ -22,13 +22,17 @@ def asked(cache: LinkCache, *codes: str) -> list[Any]:
 
 
 @pytest.fixture
-def make() -> Any:
+def threads() -> Iterator[ThreadPoolExecutor]:
     with ThreadPoolExecutor(4) as threads:
+        yield threads
 
-        def make(find: Callable[[str], Target | None], most: int = 10) -> LinkCache:
-            return LinkCache(find, threads, most)
 
-        yield make
+@pytest.fixture
+def make(threads: ThreadPoolExecutor) -> Any:
+    def make(find: Callable[[str], Target | None], most: int = 10) -> LinkCache:
+        return LinkCache(lambda codes: {code: way for code in codes if (way := find(code))}, threads, most)
+
+    return make
 
 
 def test_all_who_ask_at_once_wait_for_one_look_up(make: Any) -> None:
@@ -45,6 +49,41 @@ def test_all_who_ask_at_once_wait_for_one_look_up(make: Any) -> None:
     assert cache.get("a") == TARGET
     assert asked(cache, "a") == [TARGET]
     assert looks == ["a", "a"]
+
+
+def test_what_is_asked_while_a_look_up_is_under_way_is_read_together(threads: ThreadPoolExecutor) -> None:
+    groups: list[int] = []
+
+    def find(codes: Sequence[str]) -> dict[str, Target]:
+        groups.append(len(codes))
+        return dict.fromkeys(codes, TARGET)
+
+    cache = LinkCache(find, threads)
+    assert asked(cache, *(f"a{n}" for n in range(2 * MOST_AT_ONCE))) == [TARGET] * 2 * MOST_AT_ONCE
+    assert sum(groups) == 2 * MOST_AT_ONCE
+    assert len(groups) <= 4
+
+
+def test_what_can_be_no_code_is_not_looked_up(make: Any) -> None:
+    looks: list[str] = []
+    cache = make(looks.append)
+    assert asked(cache, "", "a/b", "a\x00", "é", "\ud800", "a" * 17, "..") == [None] * 7
+    assert looks == []
+
+
+def test_who_hangs_up_does_so_alone(make: Any) -> None:
+    go = threading.Event()
+    cache = make(lambda code: TARGET if go.wait(5) else None)
+
+    async def two() -> Target | None:
+        gone, stays = (asyncio.ensure_future(cache.ask("a")) for _ in range(2))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        go.set()
+        found: Target | None = await stays
+        return found
+
+    assert asyncio.run(two()) == TARGET
 
 
 def test_the_least_recently_used_code_is_dropped(make: Any) -> None:
@@ -90,7 +129,7 @@ def test_the_way_known_last_is_used_while_the_database_is_away(make: Any) -> Non
     away[0] = True
     known, unknown = asked(cache, "a", "b")
     assert known.url == "https://shop.example/a"
-    assert isinstance(unknown, OSError)
+    assert isinstance(unknown, OSError)  # though it was read together with one that is known
     away[0] = False
     assert asked(cache, "b")[0].url == "https://shop.example/b"
 
