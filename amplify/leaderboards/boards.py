@@ -35,8 +35,17 @@ def audience_board(audience: dict[str, Any]) -> BoardName:
 
 def board_ids(session: Session, brand_id: int, names: Iterable[BoardName]) -> dict[BoardName, int]:
     """The ids of these boards; those that are missing are made."""
-    wanted = sorted(set(names))
-    rows = [{"brand_id": brand_id, "kind": kind, "ref_id": ref_id} for kind, ref_id in wanted]
-    insert_ignore(session, Board, rows)
-    mine = sa.select(Board).where(Board.brand_id == brand_id, sa.tuple_(Board.kind, Board.ref_id).in_(wanted))
-    return {(board.kind, board.ref_id): board.id for board in session.scalars(mine)}
+    wanted = set(names)
+    found = _known(session, brand_id, wanted)
+    if missing := sorted(wanted - found.keys()):
+        insert_ignore(
+            session, Board, [{"brand_id": brand_id, "kind": kind, "ref_id": ref_id} for kind, ref_id in missing]
+        )
+        found |= _known(session, brand_id, missing)
+    return found
+
+
+def _known(session: Session, brand_id: int, names: Iterable[BoardName]) -> dict[BoardName, int]:
+    mine = sa.select(Board.kind, Board.ref_id, Board.id).where(Board.brand_id == brand_id)
+    asked = mine.where(sa.tuple_(Board.kind, Board.ref_id).in_(list(names)))
+    return {(kind, ref_id): board_id for kind, ref_id, board_id in session.execute(asked)}

@@ -79,6 +79,18 @@ class Standing(Base):
     advocate: Mapped[Advocate] = relationship()
 
 
+class ScoreCount(Base):
+    """How many stand on a board in one range of scores (`histogram.py`): projected with the standings."""
+
+    __tablename__ = "score_counts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"), primary_key=True, autoincrement=False)
+    level: Mapped[int] = mapped_column(sa.SmallInteger, primary_key=True, autoincrement=False)
+    bucket: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    n: Mapped[int] = mapped_column()
+
+
 class Snapshot(Base):
     """A ranking frozen when a campaign started: what the judgement was, whatever happens to the points later."""
 

@@ -16,6 +16,7 @@ from amplify.campaigns.models import Campaign
 from amplify.core.db import insert_ignore
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import audience_board, board_ids, find_board
 from amplify.leaderboards.decay import half_lives, log_of, score_at
 from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
@@ -72,7 +73,7 @@ def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: 
         "occurrence": campaign.occurrence,
         "board_id": board_id,
         "audience": audience,
-        "ranked": _count(session, board_id),
+        "ranked": histogram.ranked_on(session, board_id),
         "taken_at": now,
     }
     is_new = insert_ignore(session, Snapshot, [row]) == 1
@@ -100,7 +101,7 @@ def _choice(session: Session, brand: Brand, board_id: int, audience: dict[str, A
     if kind == "top_n":
         return ranked.limit(int(value))
     if kind == "top_percent":
-        return ranked.limit(math.ceil(_count(session, board_id) * float(value) / 100))
+        return ranked.limit(math.ceil(histogram.ranked_on(session, board_id) * float(value) / 100))
     if kind == "min_score":
         # Everybody ranked has some points, so a minimum of nothing asks nothing.
         return ranked.where(Standing.score_log >= log_of(value, now, brand.half_life_days)) if value > 0 else ranked
@@ -108,14 +109,10 @@ def _choice(session: Session, brand: Brand, board_id: int, audience: dict[str, A
 
 
 def is_ranked(board_id: int) -> Sequence[sa.ColumnElement[bool]]:
-    """Who stands on a board at all: advocates with points that count toward rewards."""
-    return Standing.board_id == board_id, Standing.score_log.is_not(None), Standing.milli_points > 0
+    """Who stands on a board at all: advocates with points that count toward rewards (without any there is no score)."""
+    return Standing.board_id == board_id, Standing.score_log.is_not(None)
 
 
 def ranking_order() -> tuple[sa.ColumnElement[Any], ...]:
     """Best first. Equal scores: whoever reached it first, then who became an advocate first."""
     return Standing.score_log.desc(), Standing.reached_at.asc(), Standing.advocate_id.asc()
-
-
-def _count(session: Session, board_id: int) -> int:
-    return int(session.scalar(sa.select(sa.func.count()).select_from(Standing).where(*is_ranked(board_id))) or 0)

@@ -45,9 +45,9 @@ class Reason:
     n: int
 
 
-def board_name(advocate: Advocate, erased_at: datetime | None) -> str:
+def board_name(pseudonym: str, shown_name: str | None, erased_at: datetime | None) -> str:
     """How an advocate may be called: the name they agreed to until they are erased, else the pseudonym."""
-    return advocate.pseudonym if erased_at is not None else advocate.public_name
+    return pseudonym if erased_at is not None or not shown_name else shown_name
 
 
 def links(
@@ -161,7 +161,7 @@ def _link_row(row: Any) -> LinkRow:
         id=link.id,
         code=link.code,
         channel=link.channel,
-        advocate=board_name(advocate, erased_at),
+        advocate=board_name(advocate.pseudonym, advocate.shown_name, erased_at),
         campaign=campaign,
         created_at=link.created_at,
         raw=raw,

@@ -12,6 +12,7 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import read
 from amplify.core import clock
 from amplify.customers.models import Customer
+from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import log_of
 from amplify.leaderboards.models import Standing
@@ -50,13 +51,15 @@ def make_advocates(session: Session, brand: Brand, count: int) -> list[Advocate]
     session.add_all(advocates)
     session.flush()
     now = clock.now()
+    scores = [log_of(count - i, now, brand.half_life_days) for i in range(count)]
     session.add_all(
         Standing(
             board_id=board, advocate_id=advocate.id, milli_points=(count - i) * 1000, human_clicks=count - i,
-            conversions=int(i == 0), reached_at=now, score_log=log_of(count - i, now, brand.half_life_days),
+            conversions=int(i == 0), reached_at=now, score_log=scores[i],
         )
         for i, advocate in enumerate(advocates)
     )  # fmt: skip
+    histogram.apply(session, [(board, None, score) for score in scores])
     session.flush()
     return advocates
 

@@ -437,6 +437,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_rewards_brand_id"), ["brand_id"], unique=False)
 
     op.create_table(
+        "score_counts",
+        sa.Column(
+            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("level", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("bucket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_score_counts_board_id")),
+        sa.PrimaryKeyConstraint("board_id", "level", "bucket", name=op.f("pk_score_counts")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "snapshots",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -913,6 +925,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_snapshots_brand_id"))
 
     op.drop_table("snapshots")
+    op.drop_table("score_counts")
     with op.batch_alter_table("rewards", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rewards_brand_id"))
 
