@@ -138,8 +138,8 @@ class Course(RuleBasedStateMachine):
     def counts(self) -> Counter[tuple[int, int, int]]:
         columns = (ScoreCount.board_id, ScoreCount.level, ScoreCount.bucket, ScoreCount.n)
         mine = sa.select(*columns).join_from(Board, ScoreCount).where(Board.brand_id == self.world.brand.id)
-        found = Counter({tuple(place): n for *place, n in self.session.execute(mine)})
-        return Counter({place: n for place, n in found.items() if n})
+        found = self.session.execute(mine)
+        return Counter({(board_id, level, bucket): n for board_id, level, bucket, n in found if n})
 
     def ranks_are_those_of_a_naive_sort(self) -> None:
         for board in self.session.scalars(sa.select(Board).where(Board.brand_id == self.world.brand.id)):
