@@ -23,6 +23,18 @@ def test_the_loop_is_measured_and_nothing_that_was_acknowledged_is_missing(pytes
     assert all(rate > 0 for rate in figures[kind].values())
 
 
+def test_a_board_is_measured_and_its_ranks_are_those_of_counting(pytestconfig: pytest.Config) -> None:
+    kind = pytestconfig.getoption("--db")
+    sizes = ["--advocates", "500,2000", "--reads", "20", "--events", "100", "--db", kind]
+    command = [sys.executable, "-m", "bench", "leaderboard", *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert (figures["ok"], figures["wrongs"]) == (True, [])
+    assert figures[f"{kind}, 2,000: events/s by 500"] > 0
+    assert figures[f"{kind}: rank, 2,000 / 500"] > 0
+
+
 def test_a_prepared_request_carries_its_host_and_its_length() -> None:
     raw = client.request("POST", "http://127.0.0.1:9/in/x", {"A": "b"}, b"{}")
     assert raw == b"POST /in/x HTTP/1.1\r\nHost: 127.0.0.1:9\r\nA: b\r\nContent-Length: 2\r\n\r\n{}"

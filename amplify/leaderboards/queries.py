@@ -5,11 +5,10 @@ there only if the person agreed to it and was not erased since; else it is the p
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -38,8 +37,7 @@ COLUMNS: tuple[Any, ...] = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of a board. Scores are points now; `recognition` counts acts of sharing too and is never a reason for
     a reward. `raw_clicks` are all requests of the links, machines and repeats among them."""
 
@@ -65,7 +63,7 @@ class Row:
 
 def as_mine(row: Row) -> Row:
     """The same line, marked as the reader's own."""
-    return replace(row, is_me=True)
+    return row._replace(is_me=True)
 
 
 def top(session: Session, board: Board, limit: int, now: datetime) -> list[Row]:
@@ -94,8 +92,9 @@ def around(session: Session, board: Board, advocate_id: int, span: int, now: dat
     if place is None:
         return []
     near = sa.union_all(*_neighbours(board, advocate_id, place, span))
-    wanted = _lines().where(Standing.board_id == board.id, Standing.advocate_id.in_(near))
-    lines = session.execute(wanted.order_by(*ranking_order())).all()
+    found = session.execute(_lines().where(Standing.board_id == board.id, Standing.advocate_id.in_(near)))
+    # Sorted here: asked to, the database would walk down the whole board in order, looking for them.
+    lines = sorted(found, key=lambda line: (-line.score_log, line.reached_at, line.advocate_id))
     mine = next((index for index, line in enumerate(lines) if line.advocate_id == advocate_id), 0)
     shown = [
         (rank, line)
@@ -158,31 +157,39 @@ def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now
     return [
         Row(
             rank=rank,
-            advocate_id=line.advocate_id,
-            name=board_name(line.pseudonym, line.shown_name, line.erased_at),
-            is_named=bool(line.shown_name) and line.erased_at is None,
-            is_listed=line.on_board,
-            score=score_at(line.score_log, now, half_life),
-            recognition=score_at(line.recognition_log, now, half_life),
-            human_clicks=line.human_clicks,
-            conversions=line.conversions,
-            shares=line.shares,
-            reached_at=line.reached_at,
-            raw_clicks=raw.get(line.advocate_id, 0),
+            advocate_id=who,
+            name=board_name(pseudonym, shown_name, erased_at),
+            is_named=bool(shown_name) and erased_at is None,
+            is_listed=on_board,
+            score=score_at(score_log, now, half_life),
+            recognition=score_at(recognition_log, now, half_life),
+            human_clicks=human_clicks,
+            conversions=conversions,
+            shares=shares,
+            reached_at=reached_at,
+            raw_clicks=raw.get(who, 0),
         )
-        for rank, line in ranked
-    ]
+        for rank, (
+            who, pseudonym, shown_name, on_board, erased_at, score_log, recognition_log, human_clicks, conversions,
+            shares, reached_at,
+        ) in ranked
+    ]  # fmt: skip
 
 
 def raw_clicks(session: Session, board: Board, advocate_ids: Sequence[int]) -> dict[int, int]:
     """How many requests the links of these advocates got that count on this board, whatever they were."""
-    mine = [ShareLink.brand_id == board.brand_id, ShareLink.advocate_id.in_(advocate_ids)]
-    if column := LINK_COLUMNS.get(board.kind):
-        mine.append(column == board.ref_id)
-    counted = (
-        sa.select(ShareLink.advocate_id, sa.func.count(Click.id))
-        .join(Click, Click.link_id == ShareLink.id)
-        .where(*mine)
-        .group_by(ShareLink.advocate_id)
-    )
-    return {row[0]: row[1] for row in session.execute(counted)}
+    which = {"brand": board.brand_id, "who": list(advocate_ids)}
+    if board.kind in LINK_COLUMNS:
+        which["ref"] = board.ref_id
+    return {row[0]: row[1] for row in session.execute(_raw_clicks(board.kind), which)}
+
+
+@cache
+def _raw_clicks(kind: str) -> sa.Select[Any]:
+    who = ShareLink.advocate_id.in_(sa.bindparam("who", expanding=True))
+    mine = [ShareLink.brand_id == sa.bindparam("brand"), who]
+    if column := LINK_COLUMNS.get(kind):
+        mine.append(column == sa.bindparam("ref"))
+    columns: tuple[Any, ...] = (ShareLink.advocate_id, sa.func.count(Click.id))
+    joined = sa.select(*columns).join(Click, Click.link_id == ShareLink.id)
+    return joined.where(*mine).group_by(ShareLink.advocate_id)

@@ -1,0 +1,233 @@
+"""Boards of a million and more: exact rank, top, neighbours and projection, beside a Redis sorted set of the same data.
+
+    python3 run.py bench leaderboard [--advocates 1000000,10000000] [--db sqlite|postgresql|both] [--bars]
+
+Reads go through the functions that the pages call. Redis gives the same: for the top and the neighbours also what a
+page says of each, from one hash a person. The board is filled in bulk; entries are projected by the worker's own round.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from amplify.core import wal
+from amplify.core.db import reading
+from amplify.leaderboards import queries
+from amplify.leaderboards.models import Board, Standing
+from amplify.leaderboards.services import project
+from bench import servers
+from bench.peers import boards, redis
+from bench.peers.seeding import engine_of
+from bench.redirect import Findings
+from bench.report import table
+
+TOP, NEIGHBOURS = 100, 2
+READS = ("rank", "top 100", "around", "count")
+# What a line of a board shows beside the score.
+SHOWN = ("pseudonym", "shown_name", "on_board", "erased_at", "recognition", "clicks", "conversions", "shares")
+WARM = 20
+# Entries that one round folds in one transaction.
+BATCHES = (500, 5_000)
+
+
+@dataclass
+class Reads:
+    """Milliseconds of each read on one store."""
+
+    name: str
+    ms: dict[str, list[float]] = field(default_factory=dict)
+
+    def p50(self, read: str) -> float:
+        return statistics.median(self.ms[read])
+
+    def p99(self, read: str) -> float:
+        return sorted(self.ms[read])[int(len(self.ms[read]) * 0.99)]
+
+    def cells(self) -> list[object]:
+        return [self.name, *(figure for read in READS for figure in (self.p50(read), self.p99(read)))]
+
+    def measure(self, read: str, ask: Callable[[int], object], people: list[int]) -> None:
+        """Ask about one after the other."""
+        for who in people[:WARM]:
+            ask(who)
+        taken = self.ms.setdefault(read, [])
+        for who in people:
+            began = time.perf_counter()
+            ask(who)
+            taken.append((time.perf_counter() - began) * 1000)
+
+
+def on_database(engine: Engine, board_id: int, people: list[int]) -> Reads:
+    """The functions that the pages call, in a transaction that only reads."""
+    found = Reads(engine.dialect.name)
+    with reading(), Session(engine) as session:
+        board = session.get_one(Board, board_id)
+        found.measure("rank", lambda who: queries.rank_of(session, board, who), people)
+        found.measure("top 100", lambda _who: queries.top(session, board, TOP, boards.NOW), people)
+        found.measure("around", lambda who: queries.around(session, board, who, NEIGHBOURS, boards.NOW), people)
+        found.measure("count", lambda _who: queries.size(session, board), people)
+    return found
+
+
+def on_redis(server: redis.Redis, people: list[int]) -> Reads:
+    """The same from a sorted set and a hash for each person."""
+
+    def lines(first: int, last: int) -> list[Any]:
+        best = server.ask("ZREVRANGE", "board", first, last, "WITHSCORES")
+        scores = [float(score) for score in best[1::2]]
+        facts = server.ask_all([("HMGET", f"who:{int(who)}", *SHOWN) for who in best[::2]])
+        return list(zip(best[::2], scores, facts, strict=True))
+
+    def around(who: int) -> list[Any]:
+        rank = server.ask("ZREVRANK", "board", who)
+        return lines(max(0, rank - NEIGHBOURS), rank + NEIGHBOURS)
+
+    found = Reads("redis")
+    found.measure("rank", lambda who: server.ask("ZREVRANK", "board", who), people)
+    found.measure("top 100", lambda _who: lines(0, TOP - 1), people)
+    found.measure("around", around, people)
+    found.measure("count", lambda _who: server.ask("ZCARD", "board"), people)
+    ids = Reads("redis, ids only")
+    ids.measure("top 100", lambda _who: server.ask("ZREVRANGE", "board", 0, TOP - 1, "WITHSCORES"), people)
+    found.ms["ids"] = ids.ms["top 100"]
+    return found
+
+
+def copy(engine: Engine, board_id: int, server: redis.Redis) -> None:
+    """The board into Redis; hashes only for the best, since no others are ever asked for more than once."""
+    with reading(), Session(engine) as session:
+        mine = sa.select(Standing.advocate_id, Standing.score_log).where(Standing.board_id == board_id)
+        for part in session.execute(mine, execution_options={"yield_per": 2_000}).partitions():
+            server.ask("ZADD", "board", *(word for who, score in part for word in (repr(score), who)))
+    for who in server.ask("ZREVRANGE", "board", 0, 2 * TOP):
+        server.ask("HSET", f"who:{int(who)}", *(word for name in SHOWN for word in (name, "Amber Heron")))
+
+
+def wrongs(engine: Engine, board_id: int, server: redis.Redis | None, people: list[int]) -> list[str]:
+    """Ranks that are not what counting, and Redis, say."""
+    found = []
+    with reading(), Session(engine) as session:
+        board = session.get_one(Board, board_id)
+        for who in people:
+            mine = session.scalars(
+                sa.select(Standing.score_log).where(Standing.board_id == board_id, Standing.advocate_id == who)
+            ).one()
+            better = sa.select(sa.func.count()).where(Standing.board_id == board_id, Standing.score_log > mine)
+            said, counted = queries.rank_of(session, board, who), (session.scalar(better) or 0) + 1
+            if said != counted or (server and server.ask("ZCOUNT", "board", f"({mine!r}", "+inf") != counted - 1):
+                found.append(f"{engine.dialect.name}: advocate {who} has rank {said}, counted {counted}")
+    return found
+
+
+def projected(engine: Engine, advocates: int, count: int, batch: int, first: int) -> float:
+    """Entries folded a second, by the worker's round, each round a durable transaction."""
+    with Session(engine) as session, session.begin():
+        boards.entries(session, advocates, count, first)
+    began, done = time.perf_counter(), 0
+    while done < count:
+        with Session(engine) as session, session.begin():
+            done += project(session, batch)
+    seconds = time.perf_counter() - began
+    if file := wal.file_of(engine.url.render_as_string(hide_password=False)):
+        wal.checkpoint(file)
+    return count / seconds
+
+
+def memory_mb(pid: int | None = None) -> float:
+    pages = int(Path(f"/proc/{pid or os.getpid()}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@dataclass
+class Sized:
+    """All about one size on one database."""
+
+    reads: Reads
+    redis: Reads | None
+    rates: dict[int, float]
+    grown_mb: float
+
+
+def at_size(kind: str, advocates: int, options: argparse.Namespace, findings: Findings) -> Sized:
+    """Fill, read, project, read again, and count after."""
+    chance = random.Random(advocates)  # noqa: S311
+    people = [chance.randint(1, advocates) for _ in range(options.reads)]
+    with servers.databases((kind,)) as addresses, redis.server() if redis.is_there() else nullcontext() as server:
+        engine = engine_of(addresses[kind])
+        board_id = boards.fill(engine, advocates)
+        if server:
+            copy(engine, board_id, server)
+        findings.wrongs += wrongs(engine, board_id, server, people[:5])
+        beside = on_redis(server, people) if server else None
+        found = on_database(engine, board_id, people)
+        before, first, rates = memory_mb(), 0, {}
+        for batch in BATCHES:
+            rates[batch] = projected(engine, advocates, options.events, batch, first)
+            first += options.events
+        grown = memory_mb() - before
+        again = on_database(engine, board_id, people)
+        again.name += ", after updates"
+        findings.wrongs += wrongs(engine, board_id, None, people[:5])
+        rows = [one.cells() for one in (found, again, *([beside] if beside else []))]
+        heads = [head for read in READS for head in (f"{read} p50 ms", "p99")]
+        table(f"{advocates:,} on a board", ["", *heads], rows)
+        if server and beside:
+            ids = statistics.median(beside.ms["ids"])
+            print(f"Redis: {memory_mb(server.pid):,.0f} MB; its top 100 without what a page says of them: {ids:.3f} ms")
+        engine.dispose()
+    return Sized(found, beside, rates, grown)
+
+
+def judge(kind: str, sized: dict[int, Sized], findings: Findings) -> None:
+    """The bars of one database."""
+    times, p99 = (1, 3) if kind == "sqlite" else (5, 6)
+    for advocates, one in sized.items():
+        name = f"{kind}, {advocates:,}:"
+        for read in ("rank", "top 100"):
+            if one.redis:
+                findings.bar(f"{name} {read} / Redis", one.reads.p50(read) / one.redis.p50(read), most=times)
+            findings.bar(f"{name} {read} p99 ms", one.reads.p99(read), most=p99)
+        for batch, rate in one.rates.items():
+            findings.bar(f"{name} events/s by {batch:,}", rate, least=8_000)
+        findings.bar(f"{name} memory grown by projecting, MB", one.grown_mb, most=64)
+    small, large = min(sized), max(sized)
+    if small < large:
+        for read in READS:
+            ratio = sized[large].reads.p50(read) / sized[small].reads.p50(read)
+            findings.bar(f"{kind}: {read}, {large:,} / {small:,}", ratio, most=2)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench leaderboard", description=__doc__)
+    parser.add_argument("--advocates", default="100000,1000000", help="sizes of the board")
+    parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
+    parser.add_argument("--reads", type=int, default=500, help="how often each is asked for")
+    parser.add_argument("--events", type=int, default=20_000, help="entries projected with each size of a batch")
+    parser.add_argument("--bars", action="store_true", help="the exit code says whether every bar was reached")
+    options = parser.parse_args(arguments)
+    options.advocates = [int(size) for size in options.advocates.split(",")]
+    return options
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """Measure, print, and give the figures; "ok": every rank that was looked after is right (and, asked, every bar)."""
+    options, findings = parse(arguments), Findings()
+    for kind in ("sqlite", "postgresql") if options.db == "both" else (options.db,):
+        judge(kind, {size: at_size(kind, size, options, findings) for size in options.advocates}, findings)
+    bars = [[name, figure, "pass" if reached else "FAIL"] for name, (reached, figure) in findings.bars.items()]
+    table("bars", ["", "measured (wanted)", ""], bars)
+    print("\n".join(f"WRONG: {wrong}" for wrong in findings.wrongs), end="\n" if findings.wrongs else "")
+    reached = all(one for one, _figure in findings.bars.values())
+    ok = not findings.wrongs and (reached or not options.bars)
+    return {"ok": ok, "bars_reached": reached, "wrongs": findings.wrongs, **findings.figures}

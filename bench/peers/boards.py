@@ -1,0 +1,91 @@
+"""Fills a database with one board of any size, set by set, and with entries that wait to be projected into it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign
+from amplify.core import schema
+from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
+from amplify.leaderboards.decay import half_lives
+from amplify.leaderboards.histogram import FINE_OF, FINEST, LEVEL_BITS
+from amplify.leaderboards.models import PointsEntry, ScoreCount, Standing
+from amplify.sharing.models import Advocate
+from bench.peers.seeding import TARGET, TEXTS
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+CHUNK = 200_000
+# Scores lie over so many half-lives, most of them in the middle.
+SPREAD = 12.0
+
+
+def fill(engine: Engine, advocates: int) -> int:
+    """A brand whose board has `advocates` on it (ids from 1), with other scores each; the board's id."""
+    schema.upgrade(engine)
+    with Session(engine) as session, session.begin():
+        brand = Brand(slug="bench", name="Bench", target_hosts=["localhost"])
+        session.add(brand)
+        session.flush()
+        session.add(Campaign(brand_id=brand.id, name="Bench", state="live", landing_url=TARGET, texts=TEXTS))
+        board = board_ids(session, brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+        brand_id, newest = brand.id, half_lives(NOW, brand.half_life_days)
+    for first in range(1, advocates + 1, CHUNK):
+        with Session(engine) as session, session.begin():
+            _people(session, brand_id, board, first, min(CHUNK, advocates + 1 - first), newest)
+    with Session(engine) as session, session.begin():
+        _count(session, engine.dialect.name)
+    _settle(engine)
+    return board
+
+
+def _people(session: Session, brand_id: int, board: int, first: int, count: int, newest: float) -> None:
+    numbers = sa.select(sa.literal(first, sa.BigInteger).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(sa.select(numbers.c.n + 1).where(numbers.c.n < first + count - 1))
+    n = numbers.c.n
+    names = sa.literal("Amber Heron ") + sa.cast(n, sa.String)
+    advocates = sa.select(n, sa.literal(brand_id), names)
+    session.execute(sa.insert(Advocate).from_select(["id", "brand_id", "pseudonym"], advocates))
+    # Sum of three: a hill. Multipliers and modulus are primes, so that the three have nothing to do with each other.
+    parts = [sa.cast((n * prime) % 1_000_003, sa.Float(53)) for prime in (2_654_435_761, 40_503_001, 715_827_883)]
+    score = newest - SPREAD + (parts[0] + parts[1] + parts[2]) * (SPREAD / 3_000_009)
+    figures = {"score_log": score, "recognition_log": score, "milli_points": 5000, "human_clicks": 5}
+    values = [value if isinstance(value, sa.ColumnElement) else sa.literal(value) for value in figures.values()]
+    reached = sa.literal(NOW, Standing.reached_at.type)
+    standings = sa.select(sa.literal(board), n, reached, *values)
+    session.execute(sa.insert(Standing).from_select(["board_id", "advocate_id", "reached_at", *figures], standings))
+
+
+def _count(session: Session, database: str) -> None:
+    for level, bits in enumerate(LEVEL_BITS):
+        bucket = f"({FINE_OF[database]}) >> {FINEST - bits}"
+        counted = f"SELECT board_id, {level}, {bucket}, count(*) FROM standings GROUP BY 1, 3"  # noqa: S608
+        session.execute(sa.text(f"INSERT INTO {ScoreCount.__tablename__} (board_id, level, bucket, n) {counted}"))
+
+
+def _settle(engine: Engine) -> None:
+    """What the database does by itself some time after so many rows came."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT setval('advocates_id_seq', (SELECT max(id) FROM advocates))")
+            connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def entries(session: Session, advocates: int, count: int, first: int) -> None:
+    """So many ledger entries, `first` being the number of the first, spread over the whole board."""
+    brand, campaign = session.scalars(sa.select(Brand)).one(), session.scalars(sa.select(Campaign)).one()
+    same: dict[str, Any] = {
+        "brand_id": brand.id, "campaign_id": campaign.id, "cause": "human_click", "milli_points": 1000,
+        "is_reward_eligible": True, "recorded_at": NOW,
+    }  # fmt: skip
+    rows = [
+        {
+            **same, "advocate_id": number * 7_368_787 % advocates + 1, "cause_key": f"click:{number}",
+            "occurred_at": NOW + timedelta(seconds=number),
+        }
+        for number in range(first, first + count)
+    ]  # fmt: skip
+    session.execute(sa.insert(PointsEntry), rows)

@@ -1,0 +1,75 @@
+"""A private Redis on a UNIX socket, spoken to in its own protocol (redis.io/docs/reference/protocol-spec)."""
+
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import servers
+
+
+def is_there() -> bool:
+    """Whether this machine has a Redis to compare with."""
+    return shutil.which("redis-server") is not None
+
+
+class Redis:
+    """One connection. Replies come as bytes, int, list or None."""
+
+    def __init__(self, path: Path, pid: int) -> None:
+        self.pid = pid
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(str(path))
+        self._replies = self._socket.makefile("rb")
+
+    def ask(self, *words: object) -> Any:
+        """One command."""
+        return self.ask_all([words])[0]
+
+    def ask_all(self, commands: list[tuple[object, ...]]) -> list[Any]:
+        """Several commands on one journey."""
+        self._socket.sendall(b"".join(map(_packed, commands)))
+        return [self._reply() for _ in commands]
+
+    def close(self) -> None:
+        self._replies.close()
+        self._socket.close()
+
+    def _reply(self) -> Any:
+        line = self._replies.readline()
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"$":
+            return None if rest == b"-1" else self._replies.read(int(rest) + 2)[:-2]
+        if kind == b":":
+            return int(rest)
+        if kind == b"*":
+            return [self._reply() for _ in range(int(rest))]
+        if kind == b"-":
+            raise RuntimeError(rest.decode())
+        return rest
+
+
+def _packed(words: tuple[object, ...]) -> bytes:
+    texts = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(texts) + b"".join(b"$%d\r\n%s\r\n" % (len(text), text) for text in texts)
+
+
+@contextmanager
+def server() -> Iterator[Redis]:
+    """Without persistence, in a folder that goes away."""
+    with tempfile.TemporaryDirectory(prefix="amplify-redis-") as folder:
+        path = Path(folder) / "redis"
+        command = ("redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", folder)
+        with servers.process(*command) as child:
+            until = time.monotonic() + 30
+            while not path.exists() and time.monotonic() < until:
+                time.sleep(0.02)
+            redis = Redis(path, child.pid)
+            try:
+                yield redis
+            finally:
+                redis.close()
