@@ -14,6 +14,7 @@ from amplify.core import events
 from amplify.core.alarms import Alarm
 from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
+from amplify.customers.events import PersonErased
 from amplify.customers.reactions import on_unsubscribed
 from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
 from amplify.delivery.jobs import deliver_messages, release_due
@@ -27,8 +28,10 @@ from amplify.sharing import outcomes
 from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown
 from amplify.sharing.tokens import PURPOSE
 from amplify.surveys import next_step
+from amplify.surveys import reactions as surveys
 from amplify.surveys.events import SurveyAnswered
 from amplify.surveys.import_job import work as import_answers
+from amplify.surveys.uploads import clear_away
 from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
 from amplify.tracking.queries import outcomes as clicks_and_orders
 from amplify.tracking.services import track
@@ -37,6 +40,7 @@ from amplify.tracking.visitors import forget_salts
 # Fact -> who reacts, in this order, in the publisher's transaction.
 REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     ScoringChanged: (on_scoring_changed,),
+    PersonErased: (surveys.on_erased,),
     SurveyAnswered: (asks.on_answered,),
     SharePageShown: (asks.on_share_page_shown,),
     ShareOpened: (asks.on_share_opened,),
@@ -55,7 +59,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
 
 # Worker round: each takes (session, limit) and returns how many rows it moved; 0 means nothing to do.
 # Each round has a lease of its own and one transaction per call; one worker at a time runs it.
-ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, release_due, forget_salts)
+ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, release_due, forget_salts, clear_away)
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
 JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_pushes, deliver_messages)

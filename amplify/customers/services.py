@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from amplify.accounts import audit
 from amplify.brands.models import Brand
-from amplify.core import clock
+from amplify.core import clock, events
 from amplify.core.db import is_sqlite
 from amplify.core.errors import Invalid
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers import person
+from amplify.customers.events import PersonErased
 from amplify.customers.models import ConsentChange, Customer
 from amplify.delivery import addresses
 from amplify.delivery.addresses import normal_form
@@ -166,6 +167,8 @@ def erase(session: Session, customer: Customer, actor: str) -> None:
         return
     for address in person.addresses(session, customer):
         suppress(session, customer.brand_id, address, "erased")
+    # First: an import that is just storing rows ends before what it stored is looked for.
+    events.publish(session, PersonErased(customer.brand_id))
     person.forget(session, customer)
     customer.erased_at = clock.now()
     session.flush()

@@ -12,12 +12,11 @@ from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
-from amplify.core.web import amplify
 from amplify.surveys import importing, mapping, queries, uploads
 from amplify.surveys.forms import FIELD_NAMES, MappingForm, UploadForm
 from amplify.surveys.mapping import Mapping
 from amplify.surveys.models import ImportRun
-from amplify.surveys.words import why
+from amplify.surveys.words import why, why_failed
 
 blueprint = Blueprint("imports", __name__)
 nav.add("surveys.console.answers", _l("Surveys"), "message-square", order=20)
@@ -57,7 +56,7 @@ def upload() -> ResponseReturnValue:
 def _keep(form: UploadForm) -> ImportRun:
     """The file and its run, or neither."""
     chosen = _given_mapping(form)
-    path, sha256 = uploads.keep(form.file.data, amplify().settings.data_dir / "imports")
+    path, sha256 = uploads.keep(form.file.data)
     try:
         run = importing.new_run(db.session, g.brand, path, form.file.data.filename or path.name, sha256, g.actor)
         run.mapping = {"csv": {"encoding": form.encoding.data, "delimiter": form.delimiter.data}}
@@ -94,7 +93,7 @@ def show(run_id: int) -> ResponseReturnValue:
         for p in queries.problems(db.session, run, SHOWN_PROBLEMS)
     ]
     template = "surveys/_import_state.html" if request.headers.get("HX-Request") else "surveys/import.html"
-    return render_template(template, run=run, problems=problems)
+    return render_template(template, run=run, problems=problems, failed=why_failed(run.reason))
 
 
 @blueprint.get("/console/imports/<int:run_id>/columns")

@@ -10,6 +10,7 @@ from amplify.core.errors import AmplifyError
 from amplify.core.jobs import job
 from amplify.surveys import importing, rows
 from amplify.surveys.models import ImportRun
+from amplify.surveys.words import FILE_GONE
 
 JOB = "surveys.import"
 
@@ -17,30 +18,39 @@ JOB = "surveys.import"
 @job(JOB, attempts=10)
 def work(payload: dict[str, Any]) -> None:
     """The dry run or the run of `payload["run"]`, whichever its state asks for. Cut off, it goes on where it was."""
-    state = _state(payload["run"])
+    run_id = payload["run"]
+    state = _look(run_id).state
     try:
         if state == "checking":
-            check(payload["run"])
+            check(run_id)
         elif state == "running":
-            # The upload has served; it holds people's words and addresses.
-            Path(run(payload["run"]).file_path).unlink(missing_ok=True)
+            run(run_id)
     except (AmplifyError, FileNotFoundError) as error:
         # The file or the mapping is at fault: trying again would not help.
-        _fail(payload["run"], error)
+        _fail(run_id, error)
+    _drop_served(_look(run_id))
 
 
-def _state(run_id: int) -> str:
+def _look(run_id: int) -> ImportRun:
     with reading():
-        found = db.session.get(ImportRun, run_id, populate_existing=True)
+        found = db.session.get_one(ImportRun, run_id, populate_existing=True)
         db.session.commit()
-    return found.state if found else ""
+    return found
+
+
+def _drop_served(one: ImportRun) -> None:
+    """Nobody goes on with this upload: done, or failed after its first rows. Also when a crash came in between."""
+    if one.state == "done" or (one.state == "failed" and one.lines_done):
+        Path(one.file_path).unlink(missing_ok=True)
 
 
 def _fail(run_id: int, error: Exception) -> None:
     db.session.rollback()
     reasons = [str(fault.message) for fault in error.faults or (error,)] if isinstance(error, AmplifyError) else []
-    reason = " ".join(reasons) or "The uploaded file is gone."
-    importing.fail(db.session.get_one(ImportRun, run_id), reason)
+    reason = " ".join(reasons) or FILE_GONE
+    one = db.session.get_one(ImportRun, run_id)
+    if one.state != "failed":  # whoever took the file away has said why
+        importing.fail(one, reason)
     db.session.commit()
 
 

@@ -1,30 +1,46 @@
-"""An uploaded file and the form that maps its columns: what the console adds around `importing`."""
+"""An uploaded file and the form that maps its columns: what the console adds around `importing`.
+
+An upload holds people's words and addresses, so it goes as soon as it is imported, as soon as anybody of the brand is
+erased, and KEPT after it came in any case.
+"""
 
 import hashlib
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from amplify.brands.models import Brand
+from amplify.core import clock
 from amplify.core.errors import Gone, Malformed
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.jobs import enqueue
 from amplify.core.tokens import short_code
+from amplify.core.web import amplify
 from amplify.surveys import importing, mapping, queries, rows
 from amplify.surveys.import_job import JOB
 from amplify.surveys.mapping import FIELDS, Dialect, Mapping
-from amplify.surveys.models import ImportRun
+from amplify.surveys.models import ImportProblem, ImportRun
+from amplify.surveys.words import ERASED_SINCE
 
 PIECE = 1 << 20
 SAMPLES = 3
+KEPT = timedelta(days=7)
 
 
-def keep(upload: FileStorage, folder: Path) -> tuple[Path, str]:
-    """Write the upload into `folder` under a name of ours; its path and SHA-256. Raises Malformed when it is empty."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{short_code(22)}.csv"
+def folder() -> Path:
+    """Where uploads of this installation lie."""
+    return amplify().settings.data_dir / "imports"
+
+
+def keep(upload: FileStorage) -> tuple[Path, str]:
+    """Write the upload into our folder under a name of ours; its path and SHA-256. Raises Malformed when it is empty."""
+    folder().mkdir(parents=True, exist_ok=True)
+    path = folder() / f"{short_code(22)}.csv"
     digest = hashlib.sha256()
     with path.open("xb") as file:
         while piece := upload.stream.read(PIECE):
@@ -115,3 +131,33 @@ def begin(session: Session, run: ImportRun, actor: str) -> None:
     """The dry run was fine: start."""
     importing.begin(session, run, actor)
     order(session, run)
+
+
+def withdraw(session: Session, brand_id: int) -> None:
+    """Delete every upload of the brand and the cells noted about bad rows: any of them may name whoever was erased.
+
+    An import that was to use such a file has failed; one that is storing rows stops after those.
+    """
+    mine = sa.select(ImportRun).where(ImportRun.brand_id == brand_id)
+    locked = mine.order_by(ImportRun.id).with_for_update().execution_options(populate_existing=True)
+    for run in session.scalars(locked):
+        upload = folder() / Path(run.file_path).name  # a file of the command line lies elsewhere, and stays
+        if upload.is_file():
+            upload.unlink(missing_ok=True)
+            if run.state != "done":
+                importing.fail(run, ERASED_SINCE)
+    ours = mine.with_only_columns(ImportRun.id)
+    noted = sa.update(ImportProblem).where(ImportProblem.run_id.in_(ours)).values(value="", message="")
+    session.execute(noted.execution_options(synchronize_session=False))
+
+
+def clear_away(session: Session, limit: int) -> int:
+    """Worker round: delete uploads that nobody came back to. Returns how many."""
+    oldest = (clock.now() - KEPT).timestamp()
+    gone = 0
+    for file in folder().glob("*"):
+        with suppress(FileNotFoundError):  # its import may end just now
+            if gone < limit and file.stat().st_mtime < oldest:
+                file.unlink()
+                gone += 1
+    return gone

@@ -1,4 +1,4 @@
-"""Why a row of a file was not taken, in the reader's language, by the name of the rule."""
+"""Why a row of a file was not taken, or a whole file, in the reader's language, by the name of the rule."""
 
 from typing import Any
 
@@ -28,6 +28,18 @@ RULES: dict[str, Any] = {
 }
 
 
+FILE_GONE, ERASED_SINCE = "file-gone", "erased-since"
+FAILED: dict[str, Any] = {
+    FILE_GONE: _l("The uploaded file is gone. Upload it again."),
+    ERASED_SINCE: _l("Somebody was erased after this file was uploaded, so it was deleted. Upload one without them."),
+}
+
+
 def why(rule: str, message: str) -> str:
-    """The sentence for a rule; the message that was noted if the rule is new."""
-    return str(RULES.get(rule, message))
+    """The sentence for a rule; the message that was noted if the rule is new, its name if that was erased."""
+    return str(RULES.get(rule, message or rule))
+
+
+def why_failed(reason: str) -> str:
+    """The sentence for the reason of a failed run; some reasons are sentences already."""
+    return str(FAILED.get(reason, reason))

@@ -165,7 +165,7 @@ def test_a_file_that_is_gone_fails_the_run_with_a_reason(session: Session, prepa
     Path(run.file_path).unlink()
     import_job.work({"run": run.id})
     session.refresh(run)
-    assert (run.state, run.reason) == ("failed", "The uploaded file is gone.")
+    assert (run.state, run.reason) == ("failed", "file-gone")
 
 
 def test_a_mapping_that_does_not_fit_fails_the_dry_run_with_a_reason(session: Session, prepare: Prepare) -> None:
