@@ -89,6 +89,7 @@ def _run(brand: Brand, file: Path, chosen: Mapping) -> dict[str, Any]:
         "run": run.id,
         "lines": run.lines_done,
         "stored": run.stored,
+        "versions": run.versions,
         "known": run.known,
         "rejected": run.rejected,
         "seconds": round(time.monotonic() - began, 2),
@@ -150,6 +151,7 @@ def _would(found: dict[str, Any]) -> list[str]:
     return [
         f"Dry run of {found['lines']} rows: nothing is stored.",
         f"{found['new']} answers would be stored ({split}), {found['anonymous']} of them anonymous.",
+        f"{found['versions']} of them are new versions of stored answers.",
         f"{found['known']} are stored already.",
         f"New business lines: {_few(found['business_lines'], found['n_business_lines'])}",
         f"New locations: {_few(found['locations'], found['n_locations'])}",
@@ -165,6 +167,6 @@ def _few(names: list[str], n: int) -> str:
 def _did(found: dict[str, Any]) -> list[str]:
     return [
         f"Import {found['run']}: {found['lines']} rows in {found['seconds']} s, {found['peak_megabytes']} MB at most.",
-        f"{found['stored']} stored, {found['known']} stored before, {found['rejected']} not taken"
-        + (":" if found["rejected"] else "."),
+        f"{found['stored']} stored ({found['versions']} as new versions), {found['known']} stored before,"
+        f" {found['rejected']} not taken" + (":" if found["rejected"] else "."),
     ]

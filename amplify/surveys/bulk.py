@@ -1,18 +1,20 @@
 """Stores thousands of answers in a few statements: places, people and answers each looked up and inserted as sets."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from amplify.brands.models import Brand, BusinessLine, Location
 from amplify.brands.services import slugify
-from amplify.core import events
+from amplify.core import clock, events
 from amplify.core.db import insert_ignore
 from amplify.customers.bulk import Person, find_or_create_many
 from amplify.surveys.events import SurveyAnswered
+from amplify.surveys.mapping import Mapping
 from amplify.surveys.models import Response
 from amplify.surveys.rows import Problem, Taken
 from amplify.surveys.schemas import ResponseIn
@@ -23,38 +25,56 @@ CONFLICT = "same-id-other-content"
 
 @dataclass
 class Sorted:
-    """Answers, sorted by what is stored already: new ones, how many are known, and conflicts as problems."""
+    """Answers, sorted by what is stored already: those to store (`versions` of them are edits of stored answers), how
+    many are known, and conflicts as problems."""
 
     new: list[Taken] = field(default_factory=list)
+    versions: int = 0
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
 
 
-def sort_out(session: Session, brand: Brand, source: str, taken: Sequence[Taken], column: str) -> Sorted:
-    """Compare with what is stored. The same id with other content is a problem of `column`, the id's own."""
-    stored = _stored(session, brand, source, [one.answer.external_id for one in taken])
+@dataclass
+class _Stored:
+    """What is stored under one id: the latest revision, and the digest of each."""
+
+    revision: int = 0
+    digests: set[str] = field(default_factory=set)
+
+
+def sort_out(session: Session, brand: Brand, chosen: Mapping, taken: Sequence[Taken], column: str) -> Sorted:
+    """Compare with what is stored. What equals any version of its answer is known, so an older file changes nothing.
+
+    The same id with other content is the answer's next version if the mapping says so, else a problem of `column`,
+    the id's own.
+    """
+    stored = _stored(session, brand, chosen.source, [one.answer.external_id for one in taken])
     found = Sorted()
     for one in taken:
-        before = stored.get(one.answer.external_id)
-        if before is None:
-            stored[one.answer.external_id] = one.body_hash
-            found.new.append(one)
-        elif before == one.body_hash:
+        before = stored[one.answer.external_id]
+        if one.body_hash in before.digests:
             found.known += 1
-        else:
+        elif before.revision and chosen.on_conflict == "refuse":
             words = "An answer with this id is stored with other content."
             found.problems.append(Problem(one.line, column, CONFLICT, words, one.answer.external_id))
+        else:
+            found.versions += before.revision > 0
+            before.revision += 1
+            before.digests.add(one.body_hash)
+            found.new.append(replace(one, answer=one.answer.model_copy(update={"revision": before.revision})))
     return found
 
 
-def _stored(session: Session, brand: Brand, source: str, ids: Sequence[str]) -> dict[str, str]:
-    mine = sa.select(Response.external_id, Response.body_hash).where(
-        Response.brand_id == brand.id,
-        Response.source == source,
-        Response.external_id.in_(ids),
-        Response.revision == 1,
+def _stored(session: Session, brand: Brand, source: str, ids: Sequence[str]) -> defaultdict[str, _Stored]:
+    mine = sa.select(Response.external_id, Response.revision, Response.body_hash).where(
+        Response.brand_id == brand.id, Response.source == source, Response.external_id.in_(ids)
     )
-    return {one.external_id: one.body_hash for one in session.execute(mine)}
+    found: defaultdict[str, _Stored] = defaultdict(_Stored)
+    for one in session.execute(mine):
+        known = found[one.external_id]
+        known.revision = max(known.revision, one.revision)
+        known.digests.add(one.body_hash)
+    return found
 
 
 def store(session: Session, brand: Brand, taken: Sequence[Taken], *, ask: bool) -> int:
@@ -76,9 +96,25 @@ def store(session: Session, brand: Brand, taken: Sequence[Taken], *, ask: bool) 
         for one in taken
     ]
     new = insert_ignore(session, Response, rows)
+    _supersede(session, brand, source, [answer.external_id for answer in answers if answer.revision > 1])
     if ask:
         _publish(session, brand, source, [answer.external_id for answer in answers])
     return new
+
+
+def _supersede(session: Session, brand: Brand, source: str, ids: Sequence[str]) -> None:
+    """Of these answers only the latest version counts."""
+    if not ids:
+        return
+    later = aliased(Response)
+    same = (later.brand_id == brand.id, later.source == source, later.external_id == Response.external_id)
+    earlier = (
+        sa.update(Response)
+        .where(Response.brand_id == brand.id, Response.source == source, Response.external_id.in_(ids))
+        .where(Response.superseded_at.is_(None), sa.exists().where(*same, later.revision > Response.revision))
+        .values(superseded_at=clock.now())
+    )
+    session.execute(earlier.execution_options(synchronize_session=False))
 
 
 def _person(answer: ResponseIn) -> Person:
@@ -116,7 +152,10 @@ def ensure_places(session: Session, brand_id: int, model: Any, names: Iterable[s
 
 def _publish(session: Session, brand: Brand, source: str, ids: Sequence[str]) -> None:
     mine = sa.select(Response).where(
-        Response.brand_id == brand.id, Response.source == source, Response.external_id.in_(ids)
+        Response.brand_id == brand.id,
+        Response.source == source,
+        Response.external_id.in_(ids),
+        Response.superseded_at.is_(None),
     )
     for response in session.scalars(mine.order_by(Response.id)):
         events.publish(session, SurveyAnswered(response))

@@ -34,6 +34,10 @@ FIELD_NAMES = {
     "locale": _l("Language of the answer"),
 }
 KEY = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"
+CONFLICTS = {
+    "refuse": _l("It is a mistake: leave the row out and say so"),
+    "new_version": _l("It is an edit: keep it as a new version"),
+}
 DELIMITERS = {",": _l("Comma"), ";": _l("Semicolon"), "\t": _l("Tab"), "|": _l("Vertical bar")}
 
 
@@ -92,6 +96,9 @@ class MappingForm(FlaskForm):  # type: ignore[misc]
         description=_l("One per line: iso, or a pattern such as %(example)s.", example="%d/%m/%Y"),
     )
     timezone = StringField(_l("Time zone of the file"), _required(64), default="UTC")
+    on_conflict = SelectField(
+        _l("A row whose id is stored with other content"), _required(), choices=_choices(CONFLICTS), default="refuse"
+    )
     ask = BooleanField(
         _l("Ask the promoters in this file to share"), description=_l("For fresh answers only, not for history.")
     )

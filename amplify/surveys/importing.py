@@ -28,10 +28,12 @@ NO_ID_COLUMN = "-"  # the id is made from the row itself
 
 @dataclass
 class Report:
-    """What a dry run found. `new` answers would be stored: so many of each category, so many anonymous."""
+    """What a dry run found. `new` answers would be stored: so many of each category, so many anonymous; `versions` of
+    them are new versions of stored ones."""
 
     lines: int = 0
     new: int = 0
+    versions: int = 0
     known: int = 0
     rejected: int = 0
     anonymous: int = 0
@@ -74,9 +76,10 @@ def check(
     lines: set[str] = set()
     places: set[str] = set()
     for chunk in rows.chunks(path, chosen):
-        found = bulk.sort_out(session, brand, chosen.source, chunk.taken, _id_column(chosen))
+        found = bulk.sort_out(session, brand, chosen, chunk.taken, _id_column(chosen))
         report.lines += chunk.n
         report.known += found.known
+        report.versions += found.versions
         report.rejected += chunk.rejected + len(found.problems)
         _keep(report.problems, [*chunk.problems, *found.problems])
         _count(report, brand, found.new)
@@ -188,9 +191,10 @@ def take(session: Session, brand: Brand, run: ImportRun, chosen: Mapping, chunk:
     session.refresh(run, with_for_update=True)
     if run.state != "running" or run.lines_done != start:
         return False
-    found = bulk.sort_out(session, brand, chosen.source, chunk.taken, _id_column(chosen))
+    found = bulk.sort_out(session, brand, chosen, chunk.taken, _id_column(chosen))
     new = bulk.store(session, brand, found.new, ask=chosen.ask)
     run.stored += new
+    run.versions += found.versions
     run.known += found.known + len(found.new) - new
     run.rejected += chunk.rejected + len(found.problems)
     run.lines_done += chunk.n
@@ -208,7 +212,7 @@ def _keep_problems(session: Session, run: ImportRun, problems: list[rows.Problem
 def finish(session: Session, run: ImportRun) -> None:
     """Every row was looked at."""
     run.state, run.finished_at, run.lines_total = "done", clock.now(), run.lines_done
-    detail = {"stored": run.stored, "known": run.known, "rejected": run.rejected}
+    detail = {"stored": run.stored, "versions": run.versions, "known": run.known, "rejected": run.rejected}
     audit.record(session, run.brand_id, run.started_by, "import.finished", "import", run.id, detail)
 
 

@@ -116,6 +116,8 @@ class Mapping(_Part):
     scale: Literal["nps", "csat5", "csat7"] = "nps"
     # Imported history is not asked to share: people would be written to years after their answer.
     ask: bool = False
+    # What a row means whose id is stored with other content: a mistake, or an edit that is the answer's next version.
+    on_conflict: Literal["refuse", "new_version"] = "refuse"
     csv: Dialect = Dialect()
     dates: Dates = Dates()
     values: Values = Values()

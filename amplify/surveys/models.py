@@ -106,6 +106,7 @@ class ImportRun(Base):
     lines_total: Mapped[int] = mapped_column(default=0)
     lines_done: Mapped[int] = mapped_column(default=0)
     stored: Mapped[int] = mapped_column(default=0)
+    versions: Mapped[int] = mapped_column(default=0)  # of those stored: edits of answers that were there
     known: Mapped[int] = mapped_column(default=0)
     rejected: Mapped[int] = mapped_column(default=0)
     # What the dry run found (importing.Report), and the reason why a run failed.

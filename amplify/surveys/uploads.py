@@ -38,7 +38,7 @@ def folder() -> Path:
 
 
 def keep(upload: FileStorage) -> tuple[Path, str]:
-    """Write the upload into our folder under a name of ours; its path and SHA-256. Raises Malformed when it is empty."""
+    """Write the upload down under a name of ours; its path and SHA-256. Raises Malformed when it is empty."""
     folder().mkdir(parents=True, exist_ok=True)
     path = folder() / f"{short_code(22)}.csv"
     digest = hashlib.sha256()
@@ -87,6 +87,7 @@ def form_values(plain: dict[str, Any]) -> dict[str, Any]:
         "empty": ", ".join(values.get("empty", ["NA"])),
         "formats": "\n".join(dates.get("formats", [mapping.ISO])),
         "timezone": dates.get("timezone", "UTC"),
+        "on_conflict": plain.get("on_conflict", "refuse"),
         "ask": plain.get("ask", False),
     }
 
@@ -104,7 +105,7 @@ def build(base: dict[str, Any], form: dict[str, Any], columns: MultiDict[str, st
     }
     values = {**base.get("values", {}), "empty": _parts(form["empty"], ",")}
     dates = {"formats": _parts(form["formats"], "\n") or [mapping.ISO], "timezone": form["timezone"].strip()}
-    said = {name: form[name] for name in ("name", "scale", "ask")}
+    said = {name: form[name] for name in ("name", "scale", "on_conflict", "ask")}
     constants = {name: value for name, value in base.get("constants", {}).items() if name not in fields}
     return mapping.build(
         {**said, "csv": base["csv"], "dates": dates, "values": values, "fields": fields, "constants": constants}

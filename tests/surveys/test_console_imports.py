@@ -31,6 +31,7 @@ COLUMNS = {
     "empty": "NA, -",
     "formats": "iso",
     "timezone": "UTC",
+    "on_conflict": "refuse",
 }
 
 
@@ -89,6 +90,19 @@ def test_from_the_upload_to_the_stored_answers(session: Session, staff: Client) 
     assert [(r.source, r.given, r.comment) for r in stored] == [("import:spring", 9, "Great"), ("import:spring", 3, "")]
     assert not Path(run.file_path).exists()
     assert "spring.csv" in staff.get("/console/imports").text
+
+
+def test_an_edited_file_makes_new_versions_when_staff_say_so(session: Session, staff: Client) -> None:
+    for content, on_conflict in ((CSV, "refuse"), (CSV.replace("1,9,", "1,10,"), "new_version")):
+        run = _upload(staff, content).location
+        staff.post_form(f"{run}/columns", {**COLUMNS, "on_conflict": on_conflict})
+        jobs.drain(session)
+        checked = staff.get(run).text
+        staff.post_form(f"{run}/start")
+        jobs.drain(session)
+        assert ("New versions" in checked) == ("New versions" in staff.get(run).text) == (on_conflict == "new_version")
+    stored = session.scalars(sa.select(Response).where(Response.external_id == "1").order_by(Response.revision))
+    assert [(r.revision, r.given) for r in stored] == [(1, 9), (2, 10)]
 
 
 def test_the_progress_is_asked_for_in_parts(session: Session, staff: Client) -> None:

@@ -1,4 +1,4 @@
-"""A file that names somebody who was erased: neither it nor a note about its rows is left, and it brings nobody back."""
+"""A file that names somebody who was erased: it goes, so do the cells noted of it, and it brings nobody back."""
 
 import io
 import os

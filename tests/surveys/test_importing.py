@@ -96,11 +96,62 @@ def test_the_same_file_again_is_known_and_a_changed_row_is_a_conflict(session: S
     assert stored.given == 3
 
 
+def test_a_changed_row_is_a_new_version_if_the_mapping_says_so(
+    session: Session, prepare: Prepare, heard: list[SurveyAnswered]
+) -> None:
+    top = 'on_conflict = "new_version"\nask = true'
+    import_job.work({"run": prepare(_lines(5)).id})
+    changed = prepare(_lines(5).replace("r3,3,", "r3,10,"), top=top, name="changed.csv")
+    import_job.work({"run": changed.id})
+    session.refresh(changed)
+    assert (changed.stored, changed.versions, changed.known, changed.rejected) == (1, 1, 4, 0)
+    versions = session.scalars(sa.select(Response).where(Response.external_id == "r3").order_by(Response.revision))
+    assert [(r.revision, r.given, r.superseded_at is None) for r in versions] == [(1, 3, False), (2, 10, True)]
+    assert [(fact.response.external_id, fact.response.revision) for fact in heard] == [("r3", 2)]
+
+
+@pytest.mark.parametrize("top", ["", 'on_conflict = "new_version"'])
+def test_an_older_file_again_does_not_turn_an_answer_back(session: Session, prepare: Prepare, top: str) -> None:
+    versions = 'on_conflict = "new_version"'
+    import_job.work({"run": prepare(_lines(5)).id})
+    import_job.work({"run": prepare(_lines(5).replace("r3,3,", "r3,10,"), top=versions, name="new.csv").id})
+    again = prepare(_lines(5), top=top, name="old.csv")
+    import_job.work({"run": again.id})
+    session.refresh(again)
+    assert (again.stored, again.known, again.rejected) == (0, 5, 0)
+    latest = session.scalars(
+        sa.select(Response).where(Response.external_id == "r3", Response.superseded_at.is_(None))
+    ).one()
+    assert (latest.revision, latest.given) == (2, 10)
+
+
+def test_versions_that_stand_in_one_file_follow_each_other(session: Session, prepare: Prepare) -> None:
+    content = "Id,Score,Place\na,9,Lima\na,9,Lima\na,3,Lima\na,5,Lima\n"
+    run = prepare(content, top='on_conflict = "new_version"')
+    import_job.work({"run": run.id})
+    session.refresh(run)
+    assert (run.stored, run.versions, run.known) == (3, 2, 1)
+    rows_ = session.scalars(sa.select(Response).order_by(Response.revision))
+    assert [(r.revision, r.given, r.superseded_at is None) for r in rows_] == [
+        (1, 9, False),
+        (2, 3, False),
+        (3, 5, True),
+    ]
+
+
+def test_the_dry_run_says_how_many_rows_would_be_new_versions(session: Session, brand: Brand, prepare: Prepare) -> None:
+    import_job.work({"run": prepare(_lines(5)).id})
+    changed = prepare(_lines(6).replace("r3,3,", "r3,10,"), top='on_conflict = "new_version"', name="changed.csv")
+    report = importing.check(session, brand, Path(changed.file_path), importing.mapping_of(changed))
+    assert (report.new, report.versions, report.known, report.rejected) == (2, 1, 4, 0)
+    assert _n(session, Response) == 5
+
+
 def test_an_id_that_stands_twice_in_a_file_is_stored_once(session: Session, prepare: Prepare) -> None:
     run = prepare("Id,Score,Place\na,9,Lima\na,9,Lima\na,3,Lima\n")
     import_job.work({"run": run.id})
     session.refresh(run)
-    assert (run.stored, run.known, run.rejected) == (1, 1, 1)
+    assert (run.stored, run.versions, run.known, run.rejected) == (1, 0, 1, 1)
 
 
 def test_people_are_found_or_made_and_nobody_else_is(session: Session, brand: Brand, prepare: Prepare) -> None:

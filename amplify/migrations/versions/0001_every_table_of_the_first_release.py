@@ -206,6 +206,7 @@ def upgrade() -> None:
         sa.Column("lines_total", sa.BigInteger(), nullable=False),
         sa.Column("lines_done", sa.BigInteger(), nullable=False),
         sa.Column("stored", sa.BigInteger(), nullable=False),
+        sa.Column("versions", sa.BigInteger(), nullable=False),
         sa.Column("known", sa.BigInteger(), nullable=False),
         sa.Column("rejected", sa.BigInteger(), nullable=False),
         sa.Column("report", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
