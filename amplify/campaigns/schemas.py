@@ -80,6 +80,17 @@ class CampaignIn(_In):
         return {locale: texts.model_dump() for locale, texts in self.texts.items()}
 
 
+class AlwaysOnIn(_In):
+    """The always-on campaign as it is written: it has no start, no audience and no reward."""
+
+    landing_url: Annotated[Line, Field(min_length=1, max_length=2000)]
+    texts: dict[Literal["en", "es"], TextsIn] = Field(default_factory=dict)
+
+    def plain_texts(self) -> dict[str, dict[str, str]]:
+        """The texts as the row keeps them."""
+        return {locale: texts.model_dump() for locale, texts in self.texts.items()}
+
+
 def read(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
     """The data as this model. Raises Invalid naming the first field that does not fit."""
     try:

@@ -45,8 +45,7 @@ def create(session: Session, brand: Brand, data: CampaignIn, actor: str) -> Camp
 def edit(session: Session, campaign: Campaign, data: CampaignIn, actor: str, version: int) -> Campaign:
     """Write over it, if nobody else has since `version` was read. Raises Conflict("version") if somebody has,
     Conflict("edit-from") once it is over, Conflict("fixed-once-live") for what a start has decided."""
-    if campaign.version != version:
-        raise _edited_elsewhere()
+    _check_version(campaign, version)
     if campaign.state in ("ended", "stopped"):
         raise Conflict(_l("A campaign that is over is not changed any more."), field="state", rule="edit-from")
     brand = session.get_one(Brand, campaign.brand_id)
@@ -296,6 +295,17 @@ PAST = {
 
 def _record(session: Session, campaign: Campaign, actor: str, what: str, **detail: Any) -> None:
     audit.record(session, campaign.brand_id, actor, f"campaign.{what}", "campaign", str(campaign.id), detail)
+
+
+def write_once(session: Session, campaign: Campaign, version: int) -> None:
+    """Write what was changed, if nobody else has since `version` was read. Raises Conflict("version")."""
+    _check_version(campaign, version)
+    _flush(session)
+
+
+def _check_version(campaign: Campaign, version: int) -> None:
+    if campaign.version != version:
+        raise _edited_elsewhere()
 
 
 def _flush(session: Session) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from amplify.campaigns import always_on
 from amplify.campaigns import queries as campaign_queries
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
@@ -48,7 +49,8 @@ DONE = {
 def index() -> str:
     """All campaigns with their states and times."""
     found = campaign_queries.of_brand(db.session, g.brand.id, request.args.get("state") or None)
-    return render_template("campaigns/index.html", campaigns=found, when=presenting.when)
+    between = always_on.of(db.session, g.brand)
+    return render_template("campaigns/index.html", campaigns=found, between=between, when=presenting.when)
 
 
 @blueprint.get("/new")
