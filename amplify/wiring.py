@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from amplify.asks import reactions as asks
 from amplify.asks.services import next_step_for
+from amplify.asks.services import withheld as ask_withheld
 from amplify.brands.events import ScoringChanged
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
@@ -16,6 +17,7 @@ from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
 from amplify.customers.events import PersonErased
 from amplify.customers.reactions import on_unsubscribed
+from amplify.delivery import objections
 from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
 from amplify.delivery.jobs import deliver_messages, release_due
 from amplify.leaderboards import reactions as points
@@ -23,6 +25,7 @@ from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
 from amplify.leaderboards.services import project
 from amplify.rewards import reactions as rewards
 from amplify.rewards.delivering import deliver_pushes
+from amplify.rewards.delivering import withheld as reward_withheld
 from amplify.rewards.planning import plan_pushes
 from amplify.sharing import outcomes
 from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown
@@ -64,6 +67,9 @@ ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, release_due, 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
 JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_pushes, deliver_messages)
 
+# What may forbid a message that was ordered, asked again at the moment of sending, besides the suppression list.
+OBJECTIONS: Sequence[objections.Objection] = (ask_withheld, reward_withheld)
+
 # What the clock rings for: when it is due next, and what to do then. Late rings still ring; ringing twice is harmless.
 ALARMS: Sequence[Alarm] = (Alarm("campaigns", upcoming, campaigns.ring),)
 
@@ -72,4 +78,5 @@ def install(signer: Callable[[str], Signer]) -> None:
     """Connect the floors (once, at start)."""
     events.wire(REACTIONS)
     outcomes.wire(clicks_and_orders)
+    objections.wire(OBJECTIONS)
     next_step.wire(lambda session, response: next_step_for(session, response, signer(PURPOSE)))

@@ -29,7 +29,7 @@ class Ask(Base):
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
     mode: Mapped[Text40]  # "page" or "mail"
-    message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("messages.id"))
+    message_id: Mapped[int | None] = mapped_column(sa.ForeignKey("messages.id"), index=True)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     shown_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from amplify.asks.models import Ask
 from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
 from amplify.delivery.services import is_suppressed
@@ -60,15 +61,30 @@ def asks_after(response: Response) -> sa.Select[Ask]:
     return sa.select(Ask).join(Response, Response.id == Ask.response_id).where(*same_answer).order_by(Ask.id.desc())
 
 
-def _forbids_person(session: Session, brand: Brand, response: Response, now: datetime) -> str | None:
-    customer = response.customer
-    assert customer is not None  # noqa: S101 - the caller has looked
+def may_leave(session: Session, brand: Brand, ask: Ask, campaign: Campaign, response: Response) -> str | None:
+    """The rule by which the mail of this ask must not leave any more; None if it may. Its budget was counted before."""
+    if campaign.state != "live":
+        return "no-campaign"
+    if ask.declined_at is not None:
+        return "declined"
+    if response.customer is None:
+        return "no-address"
+    return _rules_out(session, response, response.customer) or _forbids_mail(session, brand, response.customer)
+
+
+def _rules_out(session: Session, response: Response, customer: Customer) -> str | None:
     if customer.erased_at is not None:
         return "erased"
     if customer.is_employee:
         return "insider"
-    if _low_score_since(session, response):
-        return "detractor-since"
+    return "detractor-since" if _low_score_since(session, response) else None
+
+
+def _forbids_person(session: Session, brand: Brand, response: Response, now: datetime) -> str | None:
+    customer = response.customer
+    assert customer is not None  # noqa: S101 - the caller has looked
+    if rule := _rules_out(session, response, customer):
+        return rule
     asked_ever = sa.exists().where(Ask.advocate_id == Advocate.id, Advocate.customer_id == customer.id)
     rules: tuple[tuple[str, sa.ColumnElement[bool]], ...] = (
         ("declined", Ask.declined_at > now - timedelta(days=brand.declined_rest_days)),

@@ -22,6 +22,8 @@ from amplify.sharing.services import advocate_of
 from amplify.sharing.tokens import Visit, share_page_token
 from amplify.surveys.models import Response
 
+TEMPLATE = "ask"
+
 
 def consider(session: Session, brand: Brand, response: Response, mode: str, now: datetime) -> Ask | AskRefusal:
     """Ask after this answer by "page" or "mail" if the policy allows, and store either the ask or the refusal.
@@ -85,7 +87,7 @@ def send(
     message = delivery.queue_message(
         session,
         brand,
-        template="ask",
+        template=TEMPLATE,
         address=customer.email,
         locale=locale,
         context={
@@ -172,3 +174,15 @@ def call_back(session: Session, customer_id: int, reason: str) -> int:
     )
     found = session.execute(waiting).all()
     return delivery.cancel(session, found[0].brand_id, [row.message_id for row in found], reason) if found else 0
+
+
+def withheld(session: Session, message: Message) -> str | None:
+    """The rule (policy.RULES) by which this message, if it is an ask, must not leave any more."""
+    if message.template != TEMPLATE:
+        return None
+    ask = session.scalar(sa.select(Ask).where(Ask.message_id == message.id))
+    if ask is None:
+        return None
+    brand = session.get_one(Brand, ask.brand_id)
+    campaign, response = session.get_one(Campaign, ask.campaign_id), session.get_one(Response, ask.response_id)
+    return policy.may_leave(session, brand, ask, campaign, response)

@@ -18,8 +18,9 @@ from amplify.delivery.envelope import Outgoing
 from amplify.delivery.errors import PermanentFailure, TransientFailure
 from amplify.delivery.events import MessageNotSent, MessageSent
 from amplify.delivery.models import Message
+from amplify.delivery.objections import rule_against
 from amplify.delivery.render import Rendered, render, unsubscribe_url
-from amplify.delivery.services import is_suppressed, suppress
+from amplify.delivery.services import suppress
 
 # With the job engine's growing waits this is about half a day of a mailbox that says "later".
 ATTEMPTS = 19
@@ -72,16 +73,16 @@ def _send_all(sessions: Callable[[], Session], channel: Channel, ids: Sequence[i
 
 
 def _prepare(sessions: Callable[[], Session], settings: Settings, message_id: int) -> Outgoing | None:
-    """The message as it leaves, or None if it must not: settled before, or suppressed since it was ordered."""
+    """The message as it leaves, or None if it must not: settled before, or forbidden since it was ordered."""
     with reading(), sessions() as session:
         message = session.get(Message, message_id)
         if message is None or not message.is_to_be_sent:
             return None
-        forbidden = message.is_marketing and is_suppressed(session, message.brand_id, message.address)
+        rule = rule_against(session, message)
         brand = session.get_one(Brand, message.brand_id)
-        outgoing = None if forbidden else _outgoing(message, brand, settings)
-    if outgoing is None:
-        _settle(sessions, message_id, "suppressed", "the address is suppressed")
+        outgoing = None if rule else _outgoing(message, brand, settings)
+    if rule:
+        _settle(sessions, message_id, "suppressed", rule)
     return outgoing
 
 

@@ -78,6 +78,17 @@ def held_still(session: Session, campaign_id: int) -> Campaign:
     return session.get_one(Campaign, campaign_id, with_for_update={"read": True}, populate_existing=True)
 
 
+def withheld(session: Session, message: Message) -> str | None:
+    """The rule (eligibility.RULES) by which this message, if it is a reward's, must not leave any more. A test to
+    oneself has no push; a pause or a stop has changed the message's own state."""
+    if message.template != mail.TEMPLATE:
+        return None
+    owed = sa.select(Push, Customer).join(Advocate, Advocate.id == Push.advocate_id)
+    owed = owed.outerjoin(Customer, Customer.id == Advocate.customer_id)
+    found = session.execute(owed.where(Push.message_id == message.message_id)).first()
+    return rule_about(message.brand_id, found.Customer, set()) if found else None
+
+
 def settle(session: Session, push: Push, state: str, reason: str = "") -> None:
     """The outcome of a push that was owed. What is not given after all goes back to the budget; a stop does that once
     for all of its pushes."""

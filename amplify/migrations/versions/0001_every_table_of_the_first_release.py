@@ -531,6 +531,7 @@ def upgrade() -> None:
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.create_index("ix_asks_advocate_created", ["advocate_id", "created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_asks_brand_id"), ["brand_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_asks_message_id"), ["message_id"], unique=False)
 
     op.create_table(
         "left_out",
@@ -908,6 +909,7 @@ def downgrade() -> None:
     op.drop_table("pushes")
     op.drop_table("left_out")
     with op.batch_alter_table("asks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_asks_message_id"))
         batch_op.drop_index(batch_op.f("ix_asks_brand_id"))
         batch_op.drop_index("ix_asks_advocate_created")
 
