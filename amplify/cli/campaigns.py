@@ -18,7 +18,7 @@ from amplify.campaigns.schemas import CampaignIn, read
 from amplify.cli.common import database, json_option, show
 from amplify.core import clock
 from amplify.core.errors import Invalid
-from amplify.rewards import writing
+from amplify.rewards import retrying, writing
 from amplify.rewards.dry_run import dry_run
 from amplify.rewards.queries import results
 from amplify.rewards.schemas import RewardIn
@@ -153,6 +153,18 @@ _verb("pause", "Pending rewards wait, nobody shares anew.", lambda s, c: service
 _verb("resume", "Go on after a pause.", lambda s, c: services.resume(s, c, ACTOR))
 _verb("end", "Nobody shares anew; what was promised is sent.", lambda s, c: services.end(s, c, ACTOR))
 _verb("stop", "Links stop working, rewards not sent are cancelled.", lambda s, c: services.stop(s, c, ACTOR))
+
+
+@command.command("retry")
+@brand_option
+@click.argument("campaign_id", type=int)
+@json_option
+def retry(slug: str, campaign_id: int, as_json: bool) -> None:
+    """Send the rewards that failed once more: the same code, amount and Message-ID; never what was delivered."""
+    with database() as session:
+        count = retrying.try_again(session, _campaign(session, slug, campaign_id), ACTOR)
+        session.commit()
+        show({"retried": count}, as_json)
 
 
 def _campaign(session: Session, slug: str, campaign_id: int) -> Campaign:

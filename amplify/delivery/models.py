@@ -53,6 +53,10 @@ class Message(Base):
             self.sent_at = clock.now()
             self.context = {}  # words and personal links are not kept longer than they are needed
 
+    def order_again(self, state: str) -> None:
+        """One that failed is to be sent once more, as it is, with all its attempts."""
+        self.state, self.reason, self.attempts = state, "", 0
+
 
 class Suppression(Base):
     """An address that must not get marketing mail: unsubscribed, bounced, complained, erased. Hashed."""

@@ -12,13 +12,13 @@ from amplify.campaigns.models import Campaign
 from amplify.core import nav
 from amplify.core.db import db
 from amplify.core.errors import AmplifyError, Conflict, Invalid
-from amplify.core.i18n import best_language
+from amplify.core.i18n import best_language, ngettext
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.delivery.services import queue_message
-from amplify.rewards import mail, queries, services
+from amplify.rewards import mail, queries, retrying, services
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.presenting import EDITORS, context, when
 from amplify.rewards.uploading import upload_codes
@@ -82,6 +82,7 @@ def results(campaign_id: int) -> str:
         "rewards/results.html",
         campaign=campaign,
         results=found,
+        failures=retrying.failures(db.session, campaign),
         lines=list(queries.lines(db.session, campaign, PAGE, min(page - 1, 10**6) * PAGE)),
         page=page,
         pages=max(1, -(-found.chosen // PAGE)),
@@ -107,6 +108,21 @@ def results_csv(campaign_id: int) -> Response:
         for line in queries.lines(db.session, campaign)
     )  # fmt: skip
     return csv_response(f"campaign-{campaign.id}-results", header, rows)
+
+
+@blueprint.post("/campaigns/<int:campaign_id>/retries")
+@staff(*EDITORS)
+def retry(campaign_id: int) -> ResponseReturnValue:
+    """Try the failed ones again; a refusal is told on the results page."""
+    campaign = _campaign(campaign_id)
+    try:
+        count = retrying.try_again(db.session, campaign, g.actor)
+        db.session.commit()
+        flash(ngettext("%(n)s reward is sent again.", "%(n)s rewards are sent again.", count, n=count), "success")
+    except Conflict as refused:
+        db.session.rollback()
+        flash(str(refused.message), "error")
+    return redirect(url_for("rewards.results", campaign_id=campaign_id), 303)
 
 
 @blueprint.get("/redemptions")

@@ -1,0 +1,73 @@
+"""Trying again what failed for good: the same push, so the same code, amount and Message-ID leave once more."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.accounts import audit
+from amplify.campaigns.models import Campaign
+from amplify.core.errors import Conflict
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.core.jobs import enqueue
+from amplify.core.tokens import uuid7
+from amplify.customers.models import Customer
+from amplify.delivery import jobs as delivery_jobs
+from amplify.delivery.models import Message
+from amplify.rewards.delivering import HELD, held_still
+from amplify.rewards.models import Push
+from amplify.sharing.models import Advocate
+
+
+def failures(session: Session, campaign: Campaign) -> list[tuple[str, int]]:
+    """What the other side said about the pushes that failed, and how many there are of each; the most first."""
+    count = sa.func.count()
+    grouped = sa.select(Push.reason, count).where(Push.campaign_id == campaign.id, Push.state == "failed")
+    return [
+        (row[0], row[1]) for row in session.execute(grouped.group_by(Push.reason).order_by(count.desc(), Push.reason))
+    ]
+
+
+def try_again(session: Session, campaign: Campaign, actor: str) -> int:
+    """Put the failed pushes of this campaign back to the queue; how many. What was delivered is never among them.
+
+    An address that was mended since is used. What must not leave any more is found at the moment of sending. In a
+    pause they wait for its end. Raises Conflict("retry-from") once the campaign is stopped.
+    """
+    campaign = held_still(session, campaign.id)
+    if campaign.state == "stopped":
+        raise Conflict(_l("The campaign was stopped: nothing is sent any more."), field="state", rule="retry-from")
+    state = HELD if campaign.state == "paused" else "queued"
+    ids = []
+    for push, message, email in session.execute(_failed(campaign)):
+        push.state, push.reason = "earned", ""
+        message.address = email or message.address
+        message.order_again(state)
+        ids.append(message.id)
+    session.flush()
+    if state == "queued":
+        _hand_over(session, ids)
+    if ids:
+        audit.record(
+            session, campaign.brand_id, actor, "campaign.retried", "campaign", campaign.id, {"pushes": len(ids)}
+        )
+    return len(ids)
+
+
+def _failed(campaign: Campaign) -> sa.Select[Push, Message, str | None]:
+    """Pushes and mails that both failed, with the address the person has now; locked, as they are now."""
+    joined = (
+        sa.select(Push, Message, Customer.email)
+        .join(Message, Message.message_id == Push.message_id)
+        .join(Advocate, Advocate.id == Push.advocate_id)
+        .outerjoin(Customer, Customer.id == Advocate.customer_id)
+        .where(Push.campaign_id == campaign.id, Push.state == "failed")
+        .where(Message.state == "failed", Message.sent_at.is_(None))
+    )
+    locked = joined.order_by(Message.id).with_for_update(of=(Push, Message))
+    return locked.execution_options(populate_existing=True)
+
+
+def _hand_over(session: Session, ids: list[int]) -> None:
+    """To the job engine, under keys of their own: those of the first time are taken for ever."""
+    for start in range(0, len(ids), delivery_jobs.BATCH):
+        batch = ids[start : start + delivery_jobs.BATCH]
+        enqueue(session, delivery_jobs.NAME, {"ids": batch}, key=f"again-{batch[0]}-{uuid7()}")
