@@ -21,6 +21,7 @@ from amplify.delivery.services import queue_message
 from amplify.rewards import mail, queries, retrying, services
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.presenting import EDITORS, context, when
+from amplify.rewards.redeeming import redeem_codes
 from amplify.rewards.uploading import upload_codes
 
 blueprint = Blueprint("rewards", __name__, url_prefix="/console")
@@ -144,6 +145,15 @@ def redeem() -> ResponseReturnValue:
         db.session.rollback()
         return render_template("rewards/redeem.html", code=code, push=None, refused=refused), refused.status
     return render_template("rewards/redeem.html", code=code, push=push, is_new=is_new, refused=None)
+
+
+@blueprint.post("/redemptions/file")
+@staff(*EDITORS, large_body=True)
+def redeem_file() -> ResponseReturnValue:
+    """Redeem every code of a file; committed in pieces, and safe to repeat."""
+    done = redeem_codes(db.session, g.brand.id, _lines(), g.actor, after_batch=db.session.commit)
+    db.session.commit()
+    return render_template("rewards/redeemed.html", done=done)
 
 
 def _campaign(campaign_id: int) -> Campaign:

@@ -73,7 +73,7 @@ def upload_codes(
     uploaded, stamp = Uploaded(), clock.now()
     made = sa.select(CodeSequence.pattern).where(CodeSequence.brand_id == reward.brand_id)
     patterns = [Pattern(text).regex for text in session.scalars(made)]
-    rows = _codes(lines)
+    rows = codes_in(lines)
     while batch := list(islice(rows, BATCH)):
         fresh: dict[str, int] = {}
         for line, code in batch:
@@ -87,8 +87,8 @@ def upload_codes(
     return uploaded
 
 
-def _codes(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Line number and code; empty lines and a header are passed over."""
+def codes_in(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Line number and code; empty lines and a header are passed over. Raises Malformed for what is no CSV."""
     reader = csv.reader(lines)
     try:
         for row in reader:
