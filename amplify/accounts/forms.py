@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import (
     DecimalField,
     IntegerField,
@@ -20,6 +19,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from amplify.accounts.api_keys import SCOPES
 from amplify.core import clock
 from amplify.core.errors import AmplifyError
+from amplify.core.forms import Form
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.ui import LANGUAGE_NAMES
 
@@ -36,7 +36,7 @@ def _required(length: int = 200) -> list[Any]:
     return [InputRequired(_l("Please fill this in.")), Length(max=length)]
 
 
-class ApiKeyForm(FlaskForm):  # type: ignore[misc]
+class ApiKeyForm(Form):
     """A new API key."""
 
     name = StringField(_l("Name"), _required(), description=_l("What will use it, for example the shop's backend."))
@@ -58,7 +58,7 @@ class ApiKeyForm(FlaskForm):  # type: ignore[misc]
         return {"name": self.name.data, "scopes": self.scopes.data, "expires_at": ends}
 
 
-class SigningKeyForm(FlaskForm):  # type: ignore[misc]
+class SigningKeyForm(Form):
     """A new signing key."""
 
     label_text = StringField(_l("Name"), _required())
@@ -71,7 +71,7 @@ class SigningKeyForm(FlaskForm):  # type: ignore[misc]
         return {"name": self.label_text.data, "key": self.key.data}
 
 
-class InviteForm(FlaskForm):  # type: ignore[misc]
+class InviteForm(Form):
     """A new member of staff."""
 
     person = StringField(_l("Name"), [Length(max=200)])
@@ -85,7 +85,7 @@ class InviteForm(FlaskForm):  # type: ignore[misc]
         return {"name": data["person"] or "", "email": data["email"], "role": data["role"], "locale": data["locale"]}
 
 
-def refuse(form: FlaskForm, refused: AmplifyError) -> None:
+def refuse(form: Form, refused: AmplifyError) -> None:
     """Show a service's refusal at the field it names, or above the form."""
     if refused.field in form:
         form[refused.field].errors = [*form[refused.field].errors, refused.message]
@@ -103,7 +103,7 @@ def _lines(label: Any) -> Any:
     return TextAreaField(label, [Length(max=4000)], description=_l("One per line."))
 
 
-class SettingsForm(FlaskForm):  # type: ignore[misc]
+class SettingsForm(Form):
     """The brand's rules and look, as amplify.brands.policy takes them."""
 
     name = StringField(_l("Name"), _required())

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
@@ -10,6 +9,7 @@ from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import AlwaysOnIn, read
 from amplify.core.errors import AmplifyError
+from amplify.core.forms import Form
 from amplify.core.i18n import LANGUAGES
 from amplify.core.i18n import lazy_gettext as _l
 
@@ -24,7 +24,7 @@ def _share_text() -> Any:
     return TextAreaField(_l("Suggested text"), [Length(max=500)], description=_l("People edit it freely."))
 
 
-class AlwaysOnForm(FlaskForm):  # type: ignore[misc]
+class AlwaysOnForm(Form):
     """Where its links lead, and its words in each language."""
 
     version = HiddenField()

@@ -26,7 +26,7 @@ __all__ = [
 YEAR_SECONDS = 31_536_000
 
 
-class Lazy(LazyString):  # type: ignore[misc]
+class Lazy(LazyString):  # type: ignore[misc]  # Flask-Babel brings no types
     """A text that is translated when it is shown. The library's own says of itself that it is safe HTML, whatever a
     user wrote into its placeholders; this one is escaped like any other text."""
 

@@ -14,7 +14,7 @@ from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 
 
-class SampleForm(Form):  # type: ignore[misc]
+class SampleForm(Form):  # type: ignore[misc]  # WTForms brings no types; nothing here is posted
     """One field of each kind; posted empty it shows its errors."""
 
     name = StringField(_l("Name"), [InputRequired(_l("Give it a name."))], description=_l("Only your team sees it."))

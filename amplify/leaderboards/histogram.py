@@ -89,7 +89,7 @@ def place_of(session: Session, board_id: int, advocate_id: int) -> Place | None:
 def _instant(dialect: Dialect) -> Callable[[Any], datetime]:
     """What the driver gives for an instant, as we know it."""
     convert: Any = sa.inspect(Standing).columns.reached_at.type.dialect_impl(dialect).result_processor(dialect, None)
-    return convert  # type: ignore[no-any-return]
+    return convert  # type: ignore[no-any-return]  # SQLAlchemy calls it optional; an instant has one
 
 
 @cache

@@ -5,7 +5,6 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from babel.numbers import get_currency_precision
-from flask_wtf import FlaskForm
 from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
@@ -16,6 +15,7 @@ from amplify.campaigns.schedule import local_of, zone_names
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.core import clock
 from amplify.core.errors import AmplifyError, Invalid
+from amplify.core.forms import Form
 from amplify.core.i18n import LANGUAGES, force_locale
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
@@ -47,7 +47,7 @@ def _disclosure() -> Any:
     return StringField(_l("Disclosure"), [Length(max=200)], description=_l("Stands first in every rewarded share."))
 
 
-class CampaignForm(FlaskForm):  # type: ignore[misc]
+class CampaignForm(Form):
     """Fields are flat; `campaign_in` and `reward_in` give them the shape the services take."""
 
     version = HiddenField()

@@ -90,6 +90,7 @@ def results() -> ResponseReturnValue:
     days = days if days in WINDOWS else None
     since = clock.now() - timedelta(days=days) if days else None
     by: dict[str, list[Any]] = {
+        # The keys of that table are the names the type allows.
         name: queries.nps_by(db.session, g.brand.id, name, since)  # type: ignore[arg-type]
         for name in queries.DIMENSIONS
     }

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, Regexp
 
+from amplify.core.forms import Form
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.surveys.mapping import ENCODINGS, FIELDS
 
@@ -49,7 +49,7 @@ def _required(length: int = 200) -> list[Any]:
     return [InputRequired(_l("Please fill this in.")), Length(max=length)]
 
 
-class SurveyForm(FlaskForm):  # type: ignore[misc]
+class SurveyForm(Form):
     """A hosted survey."""
 
     name = StringField(_l("Name"), _required(), description=_l("For you; customers do not see it."))
@@ -68,7 +68,7 @@ class SurveyForm(FlaskForm):  # type: ignore[misc]
     is_open = BooleanField(_l("Takes answers"), default=True)
 
 
-class UploadForm(FlaskForm):  # type: ignore[misc]
+class UploadForm(Form):
     """A file to import, how it is written, and maybe a mapping that exists."""
 
     file = FileField(_l("CSV file"), [FileRequired(_l("Please choose a file."))])
@@ -77,7 +77,7 @@ class UploadForm(FlaskForm):  # type: ignore[misc]
     delimiter = SelectField(_l("Columns are separated by"), _required(), choices=_choices(DELIMITERS))
 
 
-class MappingForm(FlaskForm):  # type: ignore[misc]
+class MappingForm(Form):
     """Everything of a mapping but the columns, which are one select per field."""
 
     name = StringField(
