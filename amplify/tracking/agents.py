@@ -14,10 +14,24 @@ PREVIEWS = (
     "facebookexternalhit", "facebot", "meta-external", "twitterbot", "linkedinbot", "slackbot", "slack-imgproxy",
     "whatsapp/", "discordbot", "telegrambot", "mastodon/", "akkoma", "pleroma", "misskey/", "summalybot", "cardyb",
     "app.bsky", "skypeuripreview", "microsoftpreview", "redditbot", "pinterestbot", "applebot", "iframely", "embedly",
-    "vkshare", "viber/", "kakaotalk-scrap", "line-poker", "google-pagerenderer", "bitlybot", "preview",
+    "vkshare", "viber/", "kakaotalk-scrap", "line-poker", "google-pagerenderer", "bitlybot", "preview", "microlink",
+    "notion/1", "unfurl", "opengraph",
+    "mac os x 11.6; rv:92.0",  # Discord's second fetcher; Firefox itself has said 10.15 on every macOS since 87
 )  # fmt: skip
 # Machines that the library takes for people.
-MACHINES = ("; bot", "headlesschrome", "phantomjs", "electron/")
+MACHINES = (
+    "; bot", "headlesschrome", "phantomjs", "electron/", "puppeteer", "playwright", "gmail-content-sampling",
+    "googleimageproxy", "emailproxy", "mailproxy", "mail.ukr.net proxy", "ms-office", "microsoft office/", "barracuda",
+    "proofpoint", "zgrab", "collection@infegy",
+)  # fmt: skip
+# People whose agent the library takes for a machine's: a mail program's own view.
+PEOPLE = ("outlook-ios/", "outlook-android/")
+# How the agents of browsers begin, and the engines of which each names one; so do the views inside apps, but for
+# Facebook's oldest. What does not is a program, whatever it is called, and so is what names an address of its maker's.
+BEGINNINGS = ("mozilla/5.0 (", "mozilla/4.0 (", "opera/")
+ENGINES = ("applewebkit/", "gecko/", "trident/", "msie ", "presto/")
+APPS = ("[fban/", "lightspeed [fban/")
+ADDRESSES = ("://", "+mailto:")
 
 _detect = CrawlerDetect()
 
@@ -32,6 +46,15 @@ def kind_of(user_agent: str) -> tuple[str, str]:
         for word in words:
             if word in agent:
                 return kind, f"agent:{word}"
+    looks_right = _looks_like_a_browser(agent)
+    if looks_right and any(word in agent for word in PEOPLE):
+        return "", ""
     if _detect.is_crawler(user_agent):
         return "bot", f"agent:{str(_detect.get_matches() or 'crawler').lower()}"[:80]
-    return "", ""
+    if any(mark in agent for mark in ADDRESSES):
+        return "bot", "agent-address"
+    return ("", "") if looks_right else ("bot", "agent-no-browser")
+
+
+def _looks_like_a_browser(agent: str) -> bool:
+    return agent.startswith(APPS) or (agent.startswith(BEGINNINGS) and any(engine in agent for engine in ENGINES))

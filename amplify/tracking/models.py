@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from amplify.core import clock
-from amplify.core.db import Base, BigId, Instant, PrimaryKey, Text40, Text80, UtcDateTime
+from amplify.core.db import Base, BigId, Instant, PrimaryKey, Text40, Text80, Text200, UtcDateTime
 from amplify.core.tokens import uuid7
 from amplify.sharing.models import ShareLink
 
@@ -33,7 +33,7 @@ class Click(Base):
 
 
 class ClickVerdict(Base):
-    """What a click was, by which rule: human, preview, bot, prefetch, head, self, duplicate. Can be derived again."""
+    """What a click was, by which rule: see verdicts.VERDICTS. Can be derived again."""
 
     __tablename__ = "click_verdicts"
     __table_args__ = (sa.Index("ix_click_verdicts_link_verdict", "link_id", "verdict"),)
@@ -55,9 +55,37 @@ class FirstClick(Base):
 
     __tablename__ = "first_clicks"
 
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    # The visitor first: the tracker asks for all windows of the visitors of a batch at once.
     visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
     at: Mapped[Instant] = mapped_column(index=True)
+
+
+class HeadHit(Base):
+    """When a visitor last asked for a link by HEAD; what they GET within seconds of it is no person's either.
+
+    Written by the tracker and deleted by it after those seconds, so it holds a handful of rows.
+    """
+
+    __tablename__ = "head_hits"
+
+    visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    at: Mapped[Instant]
+
+
+class AgentPattern(Base):
+    """A part of user agents and what it says of them: the operator's own list, for the whole installation."""
+
+    __tablename__ = "agent_patterns"
+
+    id: Mapped[PrimaryKey]
+    pattern: Mapped[str] = mapped_column(sa.String(100), unique=True)  # in lower case
+    kind: Mapped[Text40]  # human, preview, bot or scanner
+    note: Mapped[Text200]
+    created_by: Mapped[Text200]
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+    is_on: Mapped[bool] = mapped_column(default=True)
 
 
 class VisitorSalt(Base):

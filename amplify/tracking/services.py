@@ -20,9 +20,9 @@ from amplify.tracking.conversions import attribute_pending
 from amplify.tracking.events import HumansClicked
 from amplify.tracking.models import Click, ClickVerdict, FirstClick
 from amplify.tracking.redirect import Hit, Target
+from amplify.tracking.surroundings import Window, read_surroundings
 
 FENCE = CURSOR = "clicks"
-Window = dict[tuple[int, str], datetime]
 
 
 def find_target(session: Session, code: str) -> Target | None:
@@ -108,10 +108,12 @@ def track(session: Session, limit: int) -> int:
 
 def _judge(session: Session, clicks: Sequence[Click]) -> None:
     windows = _open_windows(session, clicks)
+    surroundings = read_surroundings(session, clicks, windows)
     human = []
     rows = []
     for click in clicks:
-        verdict = verdicts.judge(click, counted_before=_is_inside(windows, click))
+        before = _is_inside(windows, click)
+        verdict = verdicts.judge(click, counted_before=before, around=surroundings.of(click))
         rows.append(_row(click, verdict))
         if verdict.name == "human":
             windows[click.link_id, click.visitor] = click.at
@@ -138,12 +140,12 @@ def _is_inside(windows: Window, click: Click) -> bool:
 
 
 def _open_windows(session: Session, clicks: Sequence[Click]) -> Window:
-    """When the current window of each visitor and link of these clicks was opened, as far as one is known."""
-    pairs = list({(click.link_id, click.visitor) for click in clicks})
+    """When the current windows of the visitors of these clicks were opened, on whichever link."""
+    visitors = list({click.visitor for click in clicks})
     found: Window = {}
-    for start in range(0, len(pairs), 500):
-        among = sa.tuple_(FirstClick.link_id, FirstClick.visitor).in_(pairs[start : start + 500])
-        for first in session.scalars(sa.select(FirstClick).where(among)):
+    for start in range(0, len(visitors), 500):
+        among = FirstClick.visitor.in_(visitors[start : start + 500])
+        for first in session.execute(sa.select(FirstClick.link_id, FirstClick.visitor, FirstClick.at).where(among)):
             found[first.link_id, first.visitor] = first.at
     return found
 

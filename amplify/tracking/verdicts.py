@@ -10,14 +10,25 @@ from typing import Protocol
 from amplify.tracking import agents
 
 # Raise it when a rule changes: each verdict carries the version it was made by.
-RULES_VERSION = 1
+RULES_VERSION = 2
 # One count per visitor and link in this time. Visitor keys end with their UTC day (the salt is destroyed), so a
 # window never reaches over midnight: people are counted apart rather than followed.
 WINDOW = timedelta(hours=24)
-VERDICTS = ("human", "preview", "bot", "prefetch", "head", "self", "duplicate")
+VERDICTS = ("human", "preview", "bot", "prefetch", "head", "scanner", "self", "duplicate")
 # The request came from a person on purpose: an order that follows it is theirs, even if the click counted before.
 OF_A_PERSON = ("human", "duplicate")
 SPECULATIVE = ("prefetch", "prerender", "preview")
+
+# Mail security opens what it passes on. It looks like any browser; only when and what it opens gives it away.
+# So many links of one advocate by one visitor within such a time are nobody's reading; fewer and over a longer time
+# if a mail that leads to them was sent within AFTER_MAIL.
+BURST, BURST_LINKS = timedelta(seconds=10), 3
+MAIL_BURST, MAIL_BURST_LINKS = timedelta(minutes=2), 2
+AFTER_MAIL = timedelta(minutes=10)
+# Nobody opens a mail, shares from it and has a friend follow within this.
+AT_DELIVERY = timedelta(seconds=20)
+# A visitor that asks by HEAD and by GET within this is a checker: browsers never ask by HEAD first.
+HEADS = timedelta(seconds=10)
 
 
 class Hit(Protocol):
@@ -41,9 +52,28 @@ class Verdict:
     rule: str
 
 
-def judge(hit: Hit, *, counted_before: bool) -> Verdict:
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What was seen near a click; a verdict rests on this beside the click's own facts."""
+
+    # What the operator's own list says of the agent: the kind, and the pattern that said so.
+    listed: tuple[str, str] | None = None
+    # Links of the same advocate that this visitor asked for within BURST (after a mail MAIL_BURST), with this one.
+    links: int = 1
+    # How long ago a mail that leads to this link was sent, if within AFTER_MAIL.
+    since_mail: timedelta | None = None
+    # This visitor asked for this link by HEAD within HEADS.
+    has_head: bool = False
+
+
+ALONE = Around()
+
+
+def judge(hit: Hit, *, counted_before: bool, around: Around = ALONE) -> Verdict:
     """The verdict. `counted_before`: this visitor's human click on this link counted within the last WINDOW."""
-    return _by_request(hit) or _by_agent(hit) or _by_person(hit, counted_before)
+    return (
+        _by_request(hit) or _by_agent(hit, around.listed) or _by_pattern(hit, around) or _by_person(hit, counted_before)
+    )
 
 
 def is_machine(hit: Hit) -> bool:
@@ -60,9 +90,27 @@ def _by_request(hit: Hit) -> Verdict | None:
     return None
 
 
-def _by_agent(hit: Hit) -> Verdict | None:
+def _by_agent(hit: Hit, listed: tuple[str, str] | None) -> Verdict | None:
+    if listed:  # the operator knows better, also that it is a person
+        kind, pattern = listed
+        return None if kind == "human" else Verdict(kind, f"list:{pattern}"[:80])
     kind, rule = agents.kind_of(hit.user_agent)
     return Verdict(kind, rule) if kind else None
+
+
+def _by_pattern(hit: Hit, around: Around) -> Verdict | None:
+    if hit.is_own:
+        return None
+    if around.has_head:
+        return Verdict("scanner", "head-burst")
+    if around.links >= BURST_LINKS:
+        return Verdict("scanner", "links-burst")
+    if around.since_mail is not None:
+        if around.links >= MAIL_BURST_LINKS:
+            return Verdict("scanner", "mail-burst")
+        if around.since_mail <= AT_DELIVERY:
+            return Verdict("scanner", "mail-delivery")
+    return None
 
 
 def _by_person(hit: Hit, counted_before: bool) -> Verdict:

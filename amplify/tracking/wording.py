@@ -21,6 +21,9 @@ VERDICTS = {
     ),
     "bot": Words(_l("Machine"), _l("A program that reads pages: a search engine, a script, a scanner.")),
     "prefetch": Words(_l("Loaded ahead"), _l("A browser loaded the page in advance. Nobody had clicked yet.")),
+    "scanner": Words(
+        _l("Checked by a scanner"), _l("Mail security or a network opened the link to check it. Nobody read it yet.")
+    ),
     "head": Words(_l("Only asked"), _l("A program asked whether the link works and did not open it.")),
 }
 WAITING = Words(_l("Being looked at"), _l("It came in just now; its verdict follows within seconds."))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from amplify.tracking.verdicts import Verdict, is_machine, judge
-from tests.tracking.world import CHROME, FACEBOOK, hit
+from amplify.tracking.verdicts import Around, Verdict, is_machine, judge
+from tests.tracking.world import CHROME, FACEBOOK, IPHONE, hit
 
 AGENTS = json.loads((Path(__file__).parents[1] / "fixtures/tracking/agents.json").read_text())
 
@@ -47,3 +47,21 @@ def test_a_machine_with_the_advocates_cookie_is_still_a_machine() -> None:
 def test_ones_own_click_is_not_a_duplicate_of_a_friends() -> None:
     assert judge(hit(CHROME, is_own=True), counted_before=True) == Verdict("self", "own-cookie")
     assert judge(hit(CHROME), counted_before=True) == Verdict("duplicate", "visitor-24h")
+
+
+def test_a_mail_programs_own_view_is_a_person_and_a_program_without_an_engine_is_none() -> None:
+    view = (
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
+    )
+    assert judge(hit(f"{view} Outlook-iOS/709.2226530.prod.iphone"), counted_before=False).name == "human"
+    for agent in ("Outlook-iOS/709.2226530", "Mozilla/5.0", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "newthing"):
+        assert judge(hit(agent), counted_before=False).name == "bot"
+    assert judge(hit("newthing"), counted_before=False).rule == "agent-no-browser"
+    assert judge(hit(f"{view} (see https://acme.example/why)"), counted_before=False).rule == "agent-address"
+
+
+def test_how_a_visitor_came_is_looked_at_after_who_it_says_it_is() -> None:
+    crowded = Around(links=5)
+    assert judge(hit(CHROME), counted_before=True, around=crowded) == Verdict("scanner", "links-burst")
+    assert judge(hit(FACEBOOK), counted_before=False, around=crowded).name == "preview"
+    assert judge(hit(CHROME, is_own=True), counted_before=False, around=crowded).name == "self"

@@ -38,7 +38,7 @@ def empty_database() -> Iterator[Session]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--singly", action="store_true", help="judge each request before the next is known")
+    parser.add_argument("--pause", type=float, default=600, help="seconds between two rounds of the worker")
     parser.add_argument("--make", action="store_true", help="write the set anew from its tables")
     given = parser.parse_args()
     if given.make:
@@ -47,7 +47,7 @@ def main() -> None:
         return
     requests = read()
     with empty_database() as session:
-        judged = replay(session, requests, at_once=1 if given.singly else 500)
+        judged = replay(session, requests, pause_seconds=given.pause)
     agents = len({request.agent for request in requests})
     print(f"Rule set {RULES_VERSION}, {len(requests):,} requests, {agents:,} different agents.\n")
     print("\n".join([*report.summary(judged), "", *report.table(judged)]))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ from tools.clicks.requests import Request
 
 START = datetime(2026, 10, 14, 12, tzinfo=UTC)
 TARGET = "https://shop.example/landing"
+SECRET = "replay"  # noqa: S105  of a database that is gone afterwards
 
 Row = TypeVar("Row")
 
@@ -33,12 +35,13 @@ class Judged(NamedTuple):
     rule: str
 
 
-def replay(session: Session, requests: Sequence[Request], *, at_once: int = 500) -> list[Judged]:
-    """Judge every request, `at_once` at a time. With 1 each is judged before anything of the next is known."""
-    links = _Links(session)
-    ids = [_store(session, links, request) for request in requests]
-    while track(session, at_once):
-        pass
+def replay(session: Session, requests: Sequence[Request], *, pause_seconds: float = 600) -> list[Judged]:
+    """Judge every request, in rounds as far apart as the pause: each knows what came before it, and in its own time."""
+    links, ids = _Links(session), []
+    for _, together in groupby(requests, key=lambda request: request.at // pause_seconds):
+        ids += [_store(session, links, request) for request in together]
+        while track(session, 500):
+            pass
     rows = session.execute(sa.select(ClickVerdict.click_id, ClickVerdict.verdict, ClickVerdict.rule))
     verdicts = {row.click_id: (row.verdict, row.rule) for row in rows}
     return [Judged(request, *verdicts[click_id]) for request, click_id in zip(requests, ids, strict=True)]
@@ -50,7 +53,7 @@ def _store(session: Session, links: "_Links", request: Request) -> int:
     n = request.network
     address = f"{11 + n // 65536}.{n // 256 % 256}.{n % 256}.7"
     at = START + timedelta(seconds=request.at)
-    return record_click(session, link_id, hit, address=address, secret="replay", at=at).id
+    return record_click(session, link_id, hit, address=address, secret=SECRET, at=at).id
 
 
 class _Links:
