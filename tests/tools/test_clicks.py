@@ -32,7 +32,7 @@ def test_a_family_of_three_is_held_out() -> None:
 
 def test_a_misspelt_column_is_refused() -> None:
     with pytest.raises(ValidationError):
-        Family(name="x", source="x", agents=["x"], lable="bot")
+        Family.model_validate({"name": "x", "source": "x", "agents": ["x"], "lable": "bot"})
 
 
 def _judged(label: str, verdict: str) -> Judged:

@@ -50,9 +50,7 @@ def test_ones_own_click_is_not_a_duplicate_of_a_friends() -> None:
 
 
 def test_a_mail_programs_own_view_is_a_person_and_a_program_without_an_engine_is_none() -> None:
-    view = (
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
-    )
+    view = IPHONE.partition(" Version/")[0] + " Mobile/15E148"
     assert judge(hit(f"{view} Outlook-iOS/709.2226530.prod.iphone"), counted_before=False).name == "human"
     for agent in ("Outlook-iOS/709.2226530", "Mozilla/5.0", "Mozilla/5.0 (Windows NT 10.0; Win64; x64)", "newthing"):
         assert judge(hit(agent), counted_before=False).name == "bot"
