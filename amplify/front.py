@@ -35,7 +35,7 @@ from amplify.sharing.tokens import ME_COOKIE
 from amplify.tracking import visitors
 from amplify.tracking.link_cache import Guesses, LinkCache
 from amplify.tracking.recorder import LOST, recorder_for
-from amplify.tracking.redirect import HEADERS, RARE, Hit, Target, decide, read_hit, with_click
+from amplify.tracking.redirect import HEADERS, RARE, Hit, Target, country_of, decide, read_hit, with_click
 from amplify.tracking.services import find_targets
 
 PATH = "/s/"
@@ -62,6 +62,7 @@ class Front:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self._app, self._settings = app, settings
         self._hosts = frozenset(settings.hosts)
+        self._country_header = settings.country_header.lower()
         self._pages = ThreadPoolExecutor(settings.threads, thread_name_prefix="pages")
         self._room = settings.threads * (1 + WAITING_PER_THREAD)
         self._threads = ThreadPoolExecutor(LINK_THREADS, thread_name_prefix="links")
@@ -155,10 +156,11 @@ class Front:
         if self._salt[0] != at.date():
             return self._store_on_a_new_day(token, target, hit, scope, at)
         visitor = visitors.key_of(self._settings.secret, self._salt[1], self._network(scope), hit.user_agent)
+        country = country_of(scope.headers.get(self._country_header)) if self._country_header else ""
         return self._clicks.record(
             (
-                token, target.link_id, at, hit.method, hit.user_agent, hit.referrer_host, hit.language, "", visitor,
-                hit.purpose, hit.gpc, hit.is_own,
+                token, target.link_id, at, hit.method, hit.user_agent, hit.referrer_host, hit.language, country,
+                visitor, hit.purpose, hit.gpc, hit.is_own,
             )
         )  # fmt: skip
 

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     base_url: str = "http://127.0.0.1:8000"
     trusted_hosts: list[str] = Field(default_factory=list)
     proxies: int = Field(0, ge=0, le=5)
+    # Only where a network in front of us sets it on every request: a visitor could send it as well.
+    country_header: str = Field("", pattern=r"^([A-Za-z0-9][A-Za-z0-9-]{0,63})?$")
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     threads: int = Field(8, ge=1, le=64)

@@ -100,6 +100,12 @@ def with_click(url: str, token: str | None) -> str:
     return f"{address}{joint}{CLICK_PARAMETER}={token}{mark}{fragment}"
 
 
+def country_of(value: str | None) -> str:
+    """The two letters of a country as a network in front of us says it; "" for anything else, also for its unknowns."""
+    country = (value or "").strip().upper()
+    return country if len(country) == 2 and country.isascii() and country.isalpha() and country != "XX" else ""
+
+
 def _plain(text: str, length: int) -> str:
     """Printable text that both databases take: no control character, no lone surrogate, bounded."""
     if text.isprintable():  # nearly every header is: no need to look at each character

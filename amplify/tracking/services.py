@@ -66,7 +66,9 @@ def _is_allowed(url: str, hosts: Collection[str]) -> bool:
     return True
 
 
-def record_click(session: Session, link_id: int, hit: Hit, *, address: str, secret: str, at: datetime) -> Click:
+def record_click(
+    session: Session, link_id: int, hit: Hit, *, address: str, secret: str, at: datetime, country: str = ""
+) -> Click:
     """Store one request as the fact it is; the caller commits before it answers. `address` itself is not kept."""
     enter_fence(session, FENCE)
     visitor = visitors.visitor_key(session, secret=secret, address=address, user_agent=hit.user_agent, at=at)
@@ -78,6 +80,7 @@ def record_click(session: Session, link_id: int, hit: Hit, *, address: str, secr
         user_agent=hit.user_agent,
         referrer_host=hit.referrer_host,
         language=hit.language,
+        country=country,
         visitor=visitor,
         purpose=hit.purpose,
         gpc=hit.gpc,

@@ -18,7 +18,7 @@ from amplify.sharing.tokens import ME_COOKIE, ME_PURPOSE, read_me
 from amplify.tracking import services
 from amplify.tracking.previews import preview_of
 from amplify.tracking.recorder import LOST, STORED
-from amplify.tracking.redirect import HEADERS, Answer, Hit, Target, decide, read_hit, with_click
+from amplify.tracking.redirect import HEADERS, Answer, Hit, Target, country_of, decide, read_hit, with_click
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("tracking", __name__)
@@ -59,9 +59,12 @@ def _hit(target: Target | None) -> Hit:
 
 def _record(target: Target, hit: Hit, now: datetime) -> str | None:
     """The stored click's token. None if it could not be stored: the person goes on, and nothing claims a click."""
-    address, secret = request.remote_addr or "", amplify().settings.secret
+    settings, address = amplify().settings, request.remote_addr or ""
+    country = country_of(request.headers.get(settings.country_header)) if settings.country_header else ""
     try:
-        click = services.record_click(db.session, target.link_id, hit, address=address, secret=secret, at=now)
+        click = services.record_click(
+            db.session, target.link_id, hit, address=address, secret=settings.secret, at=now, country=country
+        )
         db.session.commit()
     except SQLAlchemyError:
         LOST.inc()

@@ -13,7 +13,7 @@ from amplify.sharing.models import Share
 from amplify.sharing.tokens import ME_COOKIE, ME_PURPOSE, me_token
 from amplify.tracking import services
 from amplify.tracking.models import Click
-from amplify.tracking.redirect import Hit, decide, read_hit, with_click
+from amplify.tracking.redirect import Hit, country_of, decide, read_hit, with_click
 from tests.client import Client
 from tests.tracking.world import CHROME, FACEBOOK, NOON, TARGET, World
 
@@ -177,3 +177,25 @@ def test_a_link_that_expires_now_has_ended(world: World) -> None:
     assert decide(person, target, NOON).kind == "redirect"
     assert decide(person, target, NOON + timedelta(seconds=1)).kind == "ended"
     assert decide(person, None, NOON).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("said", "stored"), [("es", "ES"), (" MX ", "MX"), ("XX", ""), ("T1", ""), ("ESP", ""), ("ñá", ""), ("", "")]
+)
+def test_a_country_is_two_letters_or_nothing(said: str, stored: str) -> None:
+    assert country_of(said) == stored
+
+
+@pytest.mark.parametrize(("header", "stored"), [("CF-IPCountry", "ES"), ("", "")])
+def test_the_country_is_believed_only_from_the_header_that_the_settings_name(
+    world: World, client: Client, header: str, stored: str
+) -> None:
+    installation = client.application.extensions["amplify"]
+    kept, changed = installation.settings, installation.settings.model_copy(update={"country_header": header})
+    installation.settings = changed
+    try:
+        link = world.link(world.advocate())
+        client.get(f"/s/{link.code}", headers={**PERSON, "CF-IPCountry": "es", "X-Country": "FR"})
+    finally:
+        installation.settings = kept
+    assert [click.country for click in clicks(world.session)] == [stored]
