@@ -6,6 +6,7 @@ from flask import Blueprint, flash, g, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
+from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
 from amplify.accounts import audit
@@ -38,7 +39,7 @@ class AgentForm(FlaskForm):  # type: ignore[misc]
         [InputRequired(_l("Please fill this in.")), Length(max=200)],
         description=_l("As it stands in the list of a link's requests, for example acmereader/."),
     )
-    kind = SelectField(_l("It is"), choices=list(KIND_NAMES.items()))
+    kind = SelectField(_l("It is"), choices=[SelectChoice(kind, name) for kind, name in KIND_NAMES.items()])
     note = StringField(_l("Note"), [Length(max=200)], description=_l("Where it was seen, and why it stands here."))
 
 

@@ -188,14 +188,10 @@ def test_a_country_is_two_letters_or_nothing(said: str, stored: str) -> None:
 
 @pytest.mark.parametrize(("header", "stored"), [("CF-IPCountry", "ES"), ("", "")])
 def test_the_country_is_believed_only_from_the_header_that_the_settings_name(
-    world: World, client: Client, header: str, stored: str
+    world: World, client: Client, monkeypatch: pytest.MonkeyPatch, header: str, stored: str
 ) -> None:
-    installation = client.application.extensions["amplify"]
-    kept, changed = installation.settings, installation.settings.model_copy(update={"country_header": header})
-    installation.settings = changed
-    try:
-        link = world.link(world.advocate())
-        client.get(f"/s/{link.code}", headers={**PERSON, "CF-IPCountry": "es", "X-Country": "FR"})
-    finally:
-        installation.settings = kept
+    settings = client.application.extensions["amplify"].settings.model_copy(update={"country_header": header})
+    monkeypatch.setitem(client.application.extensions, "amplify", Amplify(settings))
+    link = world.link(world.advocate())
+    client.get(f"/s/{link.code}", headers={**PERSON, "CF-IPCountry": "es", "X-Country": "FR"})
     assert [click.country for click in clicks(world.session)] == [stored]
