@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
@@ -14,6 +13,7 @@ from amplify.accounts.forms import refuse
 from amplify.core import nav
 from amplify.core.db import db
 from amplify.core.errors import AmplifyError
+from amplify.core.forms import Form
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
@@ -31,7 +31,7 @@ KIND_NAMES = {
 }
 
 
-class AgentForm(FlaskForm):  # type: ignore[misc]
+class AgentForm(Form):
     """A new entry."""
 
     pattern = StringField(
