@@ -29,7 +29,7 @@ COLUMNS = [column for column in TABLE.columns if not column.primary_key]
 Row = tuple[Any, ...]
 
 # An fsync of a millisecond stalls every connection of the loop for as long: from there on a thread is cheaper.
-SLOW_SECONDS = float(__import__("os").environ.get("SLOW", "0.001"))
+SLOW_SECONDS = 0.001
 # How much the newest commit counts in the running mean, and how often a slow disk is tried on the loop again.
 FRESHNESS = 0.1
 TRY_AGAIN_AFTER = 50
