@@ -1,12 +1,13 @@
 """The points ledger, the standings projected from it, and frozen rankings."""
 
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from amplify.core import clock
-from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80
+from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, UtcDateTime
 from amplify.sharing.models import Advocate
 
 
@@ -92,7 +93,12 @@ class ScoreCount(Base):
 
 
 class Snapshot(Base):
-    """A ranking frozen when a campaign started: what the judgement was, whatever happens to the points later."""
+    """A ranking frozen when a campaign started: what the judgement was, whatever happens to the points later.
+
+    It is written in chunks: the first `frozen` ranks are there. Standings hold still until `frozen_at`. Of those ranks
+    the first `planned` have been looked at for the push ledger, and `pushed` of them are in it. Each of these counts
+    is moved in the transaction that does what it counts.
+    """
 
     __tablename__ = "snapshots"
     __table_args__ = (sa.UniqueConstraint("campaign_id", "occurrence"),)
@@ -104,17 +110,25 @@ class Snapshot(Base):
     board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"))
     audience: Mapped[dict[str, Any]]  # the rule as it was
     ranked: Mapped[int] = mapped_column()  # how many stood on the board
+    most: Mapped[int | None] = mapped_column()  # how many the audience takes of them; None: all who fit
     taken_at: Mapped[Instant] = mapped_column(default=clock.now)
+    frozen: Mapped[int] = mapped_column(default=0)
+    frozen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    planned: Mapped[int] = mapped_column(default=0)
+    pushed: Mapped[int] = mapped_column(default=0)
 
 
 class SnapshotRow(Base):
-    """One chosen advocate of a snapshot, with what the judgement rested on."""
+    """One chosen advocate of a snapshot, with what the judgement rested on.
+
+    Found by rank: rows are written in this order, so the only index grows at its end, whatever its size.
+    """
 
     __tablename__ = "snapshot_rows"
 
     snapshot_id: Mapped[int] = mapped_column(sa.ForeignKey("snapshots.id"), primary_key=True, autoincrement=False)
-    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False)
-    rank: Mapped[int] = mapped_column(sa.Integer)
+    rank: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
     score_log: Mapped[float] = mapped_column(sa.Float(53))
     score: Mapped[float] = mapped_column(sa.Float(53))  # decayed points at the moment of freezing
     human_clicks: Mapped[int] = mapped_column()

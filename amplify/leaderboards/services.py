@@ -16,14 +16,14 @@ from amplify.core.db import horizon
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import board_ids
 from amplify.leaderboards.folding import BoardName, Entry, Totals, fold, fold_all
+from amplify.leaderboards.freezing import CURSOR, freeze, freeze_more, is_freezing
 from amplify.leaderboards.models import Board, PointsEntry, Standing
 from amplify.leaderboards.reactions import FENCE
-from amplify.leaderboards.snapshots import Chosen, chosen, freeze
+from amplify.leaderboards.snapshots import Chosen, chosen
 from amplify.tracking import cursors
 
-__all__ = ["CURSOR", "Chosen", "chosen", "freeze", "project", "rebuild"]
+__all__ = ["CURSOR", "Chosen", "chosen", "freeze", "freeze_more", "project", "rebuild"]
 
-CURSOR = "points"
 BATCH = 500
 FIGURES = tuple(field.name for field in fields(Totals))
 COLUMNS = tuple(getattr(PointsEntry, name) for name in Entry._fields)
@@ -43,9 +43,10 @@ def project(session: Session, limit: int) -> int:
     """Worker round: fold up to `limit` new ledger entries into the standings of every board they count on.
 
     Standings and cursor are one transaction, and only one worker at a time holds the cursor. Returns how many entries.
+    While a ranking is being frozen nothing is folded.
     """
     cursor = cursors.take(session, CURSOR)
-    if cursor is None:
+    if cursor is None or is_freezing(session):
         return 0
     last = horizon(session, FENCE, PointsEntry.id)
     new = sa.select(*COLUMNS).where(PointsEntry.id > cursor.position, PointsEntry.id <= last)
@@ -63,10 +64,13 @@ def rebuild(session: Session, brand_id: int) -> int:
     """Make a brand's standings from nothing, as far as the ledger has been projected. Returns how many standings.
 
     For a changed half-life, and to prove that the projection is right: nothing else may come out than what stood there.
+    Raises RuntimeError while a ranking is being frozen: come again.
     """
     cursor = cursors.take(session, CURSOR, wait=True)
     if cursor is None:
         raise RuntimeError("the cursor cannot be missing: it was waited for")
+    if is_freezing(session):
+        raise RuntimeError("a ranking is being frozen: the standings are made again afterwards")
     brand = session.get_one(Brand, brand_id, populate_existing=True)
     mine = Standing.board_id.in_(sa.select(Board.id).where(Board.brand_id == brand_id))
     session.execute(sa.delete(Standing).where(mine), execution_options={"synchronize_session": False})

@@ -1,8 +1,8 @@
-"""Choosing the most engaged advocates by an audience rule, and freezing the choice when a campaign starts."""
+"""Choosing the most engaged advocates by an audience rule."""
 
 import math
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,14 +12,12 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.campaigns.models import Campaign
-from amplify.core.db import insert_ignore
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.leaderboards import histogram
-from amplify.leaderboards.boards import audience_board, board_ids, find_board
-from amplify.leaderboards.decay import half_lives, log_of, score_at
-from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
+from amplify.leaderboards.boards import audience_board, find_board
+from amplify.leaderboards.decay import log_of, score_at
+from amplify.leaderboards.models import Standing
 
 
 @sa.event.listens_for(Engine, "connect")
@@ -62,50 +60,38 @@ def chosen(session: Session, brand_id: int, audience: dict[str, Any], now: datet
     return [Chosen(score=score_at(row.score_log, now, brand.half_life_days), **row._mapping) for row in rows]
 
 
-def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: datetime) -> Snapshot:
-    """Write down the ranking a start rests on, once per start: asked again, the first snapshot is the answer."""
-    brand = session.get_one(Brand, campaign.brand_id)
-    name = audience_board(audience)
-    board_id = board_ids(session, brand.id, [name])[name]
-    row = {
-        "brand_id": brand.id,
-        "campaign_id": campaign.id,
-        "occurrence": campaign.occurrence,
-        "board_id": board_id,
-        "audience": audience,
-        "ranked": histogram.ranked_on(session, board_id),
-        "taken_at": now,
-    }
-    is_new = insert_ignore(session, Snapshot, [row]) == 1
-    mine = Snapshot.campaign_id == campaign.id, Snapshot.occurrence == campaign.occurrence
-    snapshot = session.scalars(sa.select(Snapshot).where(*mine)).one()
-    if is_new:
-        _freeze_rows(session, snapshot, brand, audience, now)
-    return snapshot
-
-
-def _freeze_rows(session: Session, snapshot: Snapshot, brand: Brand, audience: dict[str, Any], now: datetime) -> None:
-    """One statement, however many are chosen."""
-    choice = _choice(session, brand, snapshot.board_id, audience, now).subquery()
-    worth = sa.func.pow(2.0, choice.c.score_log - half_lives(now, brand.half_life_days))
-    source = sa.select(sa.literal(snapshot.id), choice.c.rank, worth, *(choice.c[name] for name in KEPT))
-    session.execute(sa.insert(SnapshotRow).from_select(["snapshot_id", "rank", "score", *KEPT], source))
-
-
 def _choice(session: Session, brand: Brand, board_id: int, audience: dict[str, Any], now: datetime) -> sa.Select[Any]:
     """rank and KEPT of the chosen, best first."""
     order = ranking_order()
     rank = sa.func.row_number().over(order_by=order).label("rank")
-    ranked = sa.select(rank, *(getattr(Standing, name) for name in KEPT)).where(*is_ranked(board_id)).order_by(*order)
+    ranked = sa.select(rank, *columns()).where(*is_ranked(board_id), *is_enough(brand, audience, now)).order_by(*order)
+    return ranked.limit(most_of(audience, lambda: histogram.ranked_on(session, board_id)))
+
+
+def columns() -> list[Any]:
+    """The columns of KEPT."""
+    return [getattr(Standing, name) for name in KEPT]
+
+
+def most_of(audience: dict[str, Any], ranked: Callable[[], int]) -> int | None:
+    """How many an audience takes at most of those `ranked`; None: as many as fit. Raises Invalid("audience.kind")."""
     kind, value = audience.get("kind"), audience.get("value") or 0
     if kind == "top_n":
-        return ranked.limit(int(value))
+        return int(value)
     if kind == "top_percent":
-        return ranked.limit(math.ceil(histogram.ranked_on(session, board_id) * float(value) / 100))
+        return math.ceil(ranked() * float(value) / 100)
     if kind == "min_score":
-        # Everybody ranked has some points, so a minimum of nothing asks nothing.
-        return ranked.where(Standing.score_log >= log_of(value, now, brand.half_life_days)) if value > 0 else ranked
+        return None
     raise Invalid("audience.kind", "audience-kind", _l("There is no such kind of audience."))
+
+
+def is_enough(brand: Brand, audience: dict[str, Any], now: datetime) -> Sequence[sa.ColumnElement[bool]]:
+    """What an audience asks of a standing besides its rank."""
+    value = audience.get("value") or 0
+    # Everybody ranked has some points, so a minimum of nothing asks nothing.
+    if audience.get("kind") != "min_score" or value <= 0:
+        return ()
+    return (Standing.score_log >= log_of(value, now, brand.half_life_days),)
 
 
 def is_ranked(board_id: int) -> Sequence[sa.ColumnElement[bool]]:

@@ -28,14 +28,16 @@ from amplify.sharing.models import Advocate
 
 NAME = "deliver-pushes"
 BATCH = 100
+# Ranks per job: a million pushes are 2,000 jobs, and each of them a few short transactions.
+SPAN = 500
 HELD = "held"
 STOPPED = "the campaign was stopped"
 
 
 def order_later(session: Session, campaign: Campaign, ranks: Sequence[int], again: str = "") -> None:
-    """Enqueue the delivery of the pushes with these ranks (sorted), in batches, with the caller's transaction."""
-    for start in range(0, len(ranks), BATCH):
-        batch = ranks[start : start + BATCH]
+    """Enqueue the delivery of the pushes with these ranks (sorted), in spans, with the caller's transaction."""
+    for start in range(0, len(ranks), SPAN):
+        batch = ranks[start : start + SPAN]
         payload = {"campaign_id": campaign.id, "occurrence": campaign.occurrence, "ranks": [batch[0], batch[-1]]}
         enqueue(session, NAME, payload, key=f"{campaign.id}:{campaign.occurrence}:{batch[0]}{again}")
 

@@ -60,8 +60,9 @@ def dry_run(session: Session, campaign: Campaign) -> DryRun:
     if reward is None:
         return DryRun(judged, brand.currency)
     codes = type_of(reward.type).available(session, reward)
+    allocate(judged, cap=reward.cap_pushes, affordable=affordable(reward), codes=codes)
     return DryRun(
-        candidates=allocate(judged, cap=reward.cap_pushes, affordable=affordable(reward), codes=codes),
+        candidates=judged,
         currency=reward.currency,
         value_minor=reward.value_minor,
         budget_minor=_left(reward),

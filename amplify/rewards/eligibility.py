@@ -1,13 +1,15 @@
 """Who of the chosen gets a push, and by which rule the others do not: for the dry run, the plan and the sending."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
+from amplify.core.db import is_among
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
@@ -17,7 +19,7 @@ from amplify.rewards.models import Reward
 from amplify.sharing.models import Advocate
 
 CHANNEL = "email"
-LOOKUP = 1_000
+LOOKUP = 8_000
 
 # Every reason for not getting one, as a sentence for staff. The names are stored.
 RULES = {
@@ -47,9 +49,20 @@ class Ranked(Protocol):
     def conversions(self) -> int: ...
 
 
-@dataclass(frozen=True)
+class Person(Protocol):
+    """What decides whether somebody may be written to: a customer, or these columns of one."""
+
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def consent(self) -> bool | None: ...
+    @property
+    def erased_at(self) -> datetime | None: ...
+
+
+@dataclass(slots=True)
 class Candidate:
-    """A chosen advocate and what stands in the way, if anything. `address` is for sending, never for a page."""
+    """A chosen advocate and what stands in the way, if anything."""
 
     advocate_id: int
     rank: int
@@ -58,7 +71,6 @@ class Candidate:
     conversions: int
     name: str
     locale: str
-    address: str
     channel: str = CHANNEL
     rule: str | None = None
 
@@ -71,7 +83,7 @@ def judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequenc
     return judged
 
 
-def rule_about(brand_id: int, customer: Customer | None, suppressed: set[str]) -> str | None:
+def rule_about(brand_id: int, customer: Person | None, suppressed: set[str]) -> str | None:
     """Why this person must not be written to, or None."""
     if customer is None or customer.erased_at is not None:
         return "erased"
@@ -79,59 +91,59 @@ def rule_about(brand_id: int, customer: Customer | None, suppressed: set[str]) -
         return "no-email"
     if customer.consent is not True:
         return "no-consent"
-    return "suppressed" if fingerprint(brand_id, customer.email) in suppressed else None
+    return "suppressed" if suppressed and fingerprint(brand_id, customer.email) in suppressed else None
 
 
-def suppressed_among(session: Session, brand_id: int, customers: Sequence[Customer | None]) -> set[str]:
-    """The fingerprints among these people's addresses that are on the suppression list; at most 1,000 people."""
+def suppressed_among(session: Session, brand_id: int, customers: Sequence[Person | None]) -> set[str]:
+    """The fingerprints among these people's addresses that are on the suppression list."""
+    ours = Suppression.brand_id == brand_id
+    if session.scalar(sa.select(Suppression.id).where(ours).limit(1)) is None:
+        return set()
     hashes = {fingerprint(brand_id, customer.email) for customer in customers if customer and customer.email}
-    listed = sa.select(Suppression.address_hash).where(
-        Suppression.brand_id == brand_id, Suppression.address_hash.in_(hashes)
-    )
-    return set(session.scalars(listed)) if hashes else set()
+    return set(session.scalars(sa.select(Suppression.address_hash).where(ours, _is_one_of(session, hashes))))
 
 
-def allocate(judged: Sequence[Candidate], *, cap: int | None, affordable: int | None, codes: int) -> list[Candidate]:
-    """Give out in rank order what there is: the first beyond cap, budget or codes gets that rule. None: no limit."""
-    limits = [("cap", cap), ("over-budget", affordable), ("no-code", codes)]
-    place, result = 0, []
+def _is_one_of(session: Session, hashes: set[str]) -> sa.ColumnElement[bool]:
+    return is_among(session, Suppression.address_hash, hashes)
+
+
+def allocate(judged: Sequence[Candidate], *, cap: int | None, affordable: int | None, codes: int | None) -> None:
+    """Give out in rank order what there is: who is beyond cap, budget or codes gets that rule. None: no limit."""
+    named = (("cap", cap), ("over-budget", affordable), ("no-code", codes))
+    limits = [(name, most) for name, most in named if most is not None]
+    place = 0
     for one in judged:
         if one.rule is None:
-            one = replace(one, rule=next((name for name, most in limits if most is not None and place >= most), None))
+            one.rule = next((name for name, most in limits if place >= most), None)
             place += 1
-        result.append(one)
-    return result
 
 
 def _judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
-    ids = [one.advocate_id for one in chosen]
-    people = sa.select(Advocate, Customer).outerjoin(Customer, Customer.id == Advocate.customer_id)
-    found = {a.id: (a, c) for a, c in session.execute(people.where(Advocate.id.in_(ids)))}
-    suppressed = suppressed_among(session, brand.id, [customer for _advocate, customer in found.values()])
-    default = best_language(brand.default_locale)
-    return [_candidate(brand, reward, one, *found[one.advocate_id], suppressed, default) for one in chosen]
+    people = (
+        sa.select(Advocate.id, Advocate.shown_name, Advocate.pseudonym, Customer.locale)
+        .add_columns(Customer.id.label("customer_id"), Customer.email, Customer.consent, Customer.erased_at)
+        .outerjoin(Customer, Customer.id == Advocate.customer_id)
+        .where(is_among(session, Advocate.id, [one.advocate_id for one in chosen]))
+    )
+    found = {row.id: row for row in session.execute(people)}
+    suppressed = suppressed_among(session, brand.id, list(found.values()))
+    rule, default = reward.rule if reward else {}, best_language(brand.default_locale)
+    return [_candidate(brand, rule, one, found[one.advocate_id], suppressed, default) for one in chosen]
 
 
 def _candidate(
-    brand: Brand,
-    reward: Reward | None,
-    one: Ranked,
-    advocate: Advocate,
-    customer: Customer | None,
-    suppressed: set[str],
-    default: str,
+    brand: Brand, asked: dict[str, Any], one: Ranked, person: Any, suppressed: set[str], default: str
 ) -> Candidate:
-    rule = rule_about(brand.id, customer, suppressed)
+    known = None if person.customer_id is None else person
     return Candidate(
         advocate_id=one.advocate_id,
         rank=one.rank,
         score=one.score,
         human_clicks=one.human_clicks,
         conversions=one.conversions,
-        name=advocate.public_name,
-        locale=best_language(customer.locale if customer else None, default),
-        address=(customer.email or "") if customer else "",
-        rule=rule or (None if _has_reached(reward.rule if reward else {}, one) else "milestone"),
+        name=person.shown_name or person.pseudonym,
+        locale=best_language(person.locale, default),
+        rule=rule_about(brand.id, known, suppressed) or (None if _has_reached(asked, one) else "milestone"),
     )
 
 

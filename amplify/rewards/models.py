@@ -42,10 +42,9 @@ class Reward(Base):
 
 
 class CodeSequence(Base):
-    """How many codes of one pattern a brand has made: the next ones continue, so no two rewards make the same.
+    """A pattern that a brand makes codes of, and the key (256 bits, hex) that turns push ids into such codes.
 
-    `key` (256 bits, hex) permutes the numbers, so that codes do not follow each other. It stays with the sequence and
-    not in the settings: another key would give numbers that are used already.
+    It stays here and not in the settings of one reward: two keys for one pattern could make the same code twice.
     """
 
     __tablename__ = "code_sequences"
@@ -55,7 +54,6 @@ class CodeSequence(Base):
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     pattern: Mapped[str] = mapped_column(sa.String(100))
     key: Mapped[str] = mapped_column(sa.String(64))
-    taken: Mapped[int] = mapped_column(default=0)
 
 
 class RewardCode(Base):
@@ -80,13 +78,14 @@ class Push(Base):
 
     Code, amount, Message-ID and provider key are bound here before anything leaves, so that every copy on the wire
     carries the same. States: earned -> sent -> redeemed | failed | cancelled | suppressed. The amounts of all but
-    cancelled and suppressed ones add up to the reward's `spent_minor`.
+    cancelled and suppressed ones add up to the reward's `spent_minor`. No code is given twice: one of a pool takes its
+    row in `reward_codes`, a generated one is made from this row's id. A start writes in the order of ranks, so every
+    index but the first grows at its end.
     """
 
     __tablename__ = "pushes"
     __table_args__ = (
-        sa.UniqueConstraint("campaign_id", "occurrence", "advocate_id", "channel"),
-        sa.UniqueConstraint("brand_id", "code"),
+        sa.UniqueConstraint("advocate_id", "campaign_id", "occurrence", "channel"),
         sa.Index("ix_pushes_campaign_state", "campaign_id", "state"),
         sa.Index("ix_pushes_campaign_rank", "campaign_id", "occurrence", "rank"),
     )
@@ -95,7 +94,7 @@ class Push(Base):
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
     occurrence: Mapped[int] = mapped_column(sa.Integer)
-    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), index=True)
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
     reward_id: Mapped[int] = mapped_column(sa.ForeignKey("rewards.id"))
     snapshot_id: Mapped[int] = mapped_column(sa.ForeignKey("snapshots.id"))
     channel: Mapped[Text40]
@@ -105,7 +104,7 @@ class Push(Base):
     amount_minor: Mapped[int] = mapped_column()
     currency: Mapped[str] = mapped_column(sa.String(3))
     message_id: Mapped[str] = mapped_column(sa.String(200), unique=True)
-    provider_key: Mapped[str] = mapped_column(sa.String(200), unique=True)
+    provider_key: Mapped[str] = mapped_column(sa.String(200))  # unique because the first constraint is
     state: Mapped[Text40] = mapped_column(sa.String(40), default="earned")
     reason: Mapped[str] = mapped_column(sa.Text, default="")
     attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
@@ -121,7 +120,10 @@ class LeftOut(Base):
     """A chosen advocate who got no push at a start, and the rule why (no consent, suppressed, no code, budget)."""
 
     __tablename__ = "left_out"
-    __table_args__ = (sa.UniqueConstraint("campaign_id", "occurrence", "advocate_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("advocate_id", "campaign_id", "occurrence"),
+        sa.Index("ix_left_out_campaign_rank", "campaign_id", "occurrence", "rank"),
+    )
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))

@@ -75,13 +75,22 @@ class Pattern:
         left = iter(values)
         return "".join(ALPHABET[next(left)] if char == "#" else char for char in self.text)
 
-    def is_valid(self, code: str) -> bool:
-        """Whether it is spelt so and its check character fits."""
+    def read_number(self, code: str) -> int | None:
+        """The number this is the code of; None if it is spelt otherwise or its check character does not fit."""
         found = self.regex.fullmatch(code)
         if found is None:
-            return False
+            return None
         *values, check = (ALPHABET.index(char) for char in found.groups())
-        return check_value(values) == check
+        if check_value(values) != check:
+            return None
+        number = 0
+        for value in reversed(values):
+            number = number * BASE + value
+        return number
+
+    def is_valid(self, code: str) -> bool:
+        """Whether it is spelt so and its check character fits."""
+        return self.read_number(code) is not None
 
     def overlaps(self, other: "Pattern") -> bool:
         """Whether one text could be a code of both."""

@@ -29,6 +29,16 @@ class Permutation:
             right = (right + self._hash(index + 1, left)) % self._b
         return left * self._b + right
 
+    def undo(self, image: int) -> int:
+        """The number that has this image. Raises ValueError outside of range(size)."""
+        if not 0 <= image < self.size:
+            raise ValueError(f"{image} is not in range({self.size})")
+        left, right = divmod(image, self._b)
+        for index in reversed(range(0, ROUNDS, 2)):
+            right = (right - self._hash(index + 1, left)) % self._b
+            left = (left - self._hash(index, right)) % self._a
+        return left * self._b + right
+
     def _hash(self, index: int, half: int) -> int:
         state = self._rounds[index].copy()
         state.update(half.to_bytes(self._width, "big"))

@@ -1,10 +1,10 @@
 """From a frozen ranking to the push ledger, chunk by chunk: who is owed what, with code, amount and Message-ID.
 
-Each chunk is one transaction: rows, codes and budget come together or not at all. A chunk that was planned before is
-passed over, so that a planner may be started again, or twice at once.
+Each chunk is one short transaction: rows, codes, budget and how far the planning has come are moved together or not at
+all. So a planner that died continues where it was, and one more planner changes nothing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,19 +13,20 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.core.db import db, insert_ignore
+from amplify.core.db import db, insert_many, next_ids
 from amplify.core.failpoints import reach
 from amplify.core.jobs import enqueue, job
 from amplify.delivery.services import new_message_id
 from amplify.leaderboards.models import Snapshot, SnapshotRow
+from amplify.leaderboards.services import freeze_more
 from amplify.rewards import delivering
-from amplify.rewards.eligibility import Candidate, allocate, judge
+from amplify.rewards.eligibility import CHANNEL, Candidate, Ranked, allocate, judge
 from amplify.rewards.models import LeftOut, Push, Reward
 from amplify.rewards.services import affordable, spend
 from amplify.rewards.types import RewardType, type_of
 
 NAME = "plan-pushes"
-CHUNK = 1_000
+CHUNK = 8_000
 # Planned in the transaction of the start; what is more follows in transactions of its own, so that clicks go on.
 AT_ONCE = 2_000
 
@@ -34,136 +35,128 @@ class Unsettled(RuntimeError):
     """Codes, rows and budget did not come out together: somebody else was faster. All is undone and tried again."""
 
 
-@dataclass(frozen=True)
-class Chunk:
-    """The next `size` of the chosen who are not in the ledger yet, after a rank."""
-
-    size: int
-    after_rank: int = 0
-
-
 def begin(session: Session, campaign: Campaign, snapshot: Snapshot) -> None:
     """Plan the start: the first 2,000 here and now, the others by a job."""
-    planned = 0
-    while planned < AT_ONCE:
-        done = plan(session, campaign, snapshot, Chunk(size=CHUNK))
-        planned += done
-        if done < CHUNK:
-            return
-    payload = {"campaign_id": campaign.id, "snapshot_id": snapshot.id}
-    enqueue(session, NAME, payload, key=f"{campaign.id}:{campaign.occurrence}")
+    plan(session, campaign, snapshot, AT_ONCE)
+    if snapshot.frozen_at is None or snapshot.planned < snapshot.frozen:
+        payload = {"campaign_id": campaign.id, "snapshot_id": snapshot.id}
+        enqueue(session, NAME, payload, key=f"{campaign.id}:{campaign.occurrence}")
 
 
 @job(NAME)
 def plan_pushes(payload: dict[str, Any]) -> None:
-    """Plan the rest of a start, a transaction per chunk. Ends early when the campaign was stopped."""
+    """Freeze and plan the rest of a start, a transaction per chunk. Ends early when the campaign was stopped."""
+    for step, name in ((_freeze, "freeze"), (plan, "plan")):
+        while _take_step(payload, step):
+            reach(f"{name}-before-commit")
+            db.session.commit()
+            reach(f"{name}-after-commit")
+        db.session.commit()
+
+
+def _take_step(payload: dict[str, Any], step: Any) -> int:
     session = db.session
-    while True:
-        campaign = delivering.held_still(session, payload["campaign_id"])
-        if campaign.state == "stopped":
-            return
-        snapshot = session.get_one(Snapshot, payload["snapshot_id"])
-        if plan(session, campaign, snapshot, Chunk(size=CHUNK)) == 0:
-            return
-        reach("plan-before-commit")
-        session.commit()
-        reach("plan-after-commit")
+    campaign = delivering.held_still(session, payload["campaign_id"])
+    if campaign.state == "stopped":
+        return 0
+    return int(step(session, campaign, session.get_one(Snapshot, payload["snapshot_id"]), CHUNK))
 
 
-def plan(session: Session, campaign: Campaign, snapshot: Snapshot, chunk: Chunk) -> int:
-    """Put a chunk of the chosen into the ledger, as pushes or as left out; how many were looked at (0: none is left).
+def _freeze(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) -> int:
+    return freeze_more(session, snapshot, size)
 
-    Raises Unsettled when the database gave fewer codes, rows or money than it had said: roll back and come again.
+
+def plan(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) -> int:
+    """Put the next `size` of the frozen ranks into the ledger, as pushes or as left out; how many were looked at.
+
+    Raises Unsettled when the database gave fewer codes or less money than it had said: roll back and come again.
     """
     # One planner of a reward at a time: what is read below stays true until the commit.
     locked = sa.select(Reward).where(Reward.campaign_id == campaign.id).with_for_update()
     reward = session.scalar(locked.execution_options(populate_existing=True))
-    if reward is None:
+    session.refresh(snapshot)
+    rows = _next_rows(session, snapshot, size) if reward is not None else []
+    if reward is None or not rows:
         return 0
-    rows = _not_planned(session, snapshot, chunk)
     brand = session.get_one(Brand, campaign.brand_id)
     judged = judge(session, brand, reward, rows)
-    kind = type_of(reward.type)
-    allocated, codes = _allocated(session, reward, kind, snapshot, judged)
-    getting = [one for one in allocated if one.rule is None]
-    _give(session, brand, reward, kind, snapshot, getting, codes)
-    _leave_out(session, snapshot, [one for one in allocated if one.rule is not None])
+    codes = _allocate(session, reward, type_of(reward.type), snapshot, judged)
+    getting = [one for one in judged if one.rule is None]
+    _come_as_far_as(session, snapshot, rows[-1].rank, len(getting))
+    _give(session, brand, reward, snapshot, getting, codes)
+    _leave_out(session, snapshot, [one for one in judged if one.rule is not None])
     delivering.order_later(session, campaign, [one.rank for one in getting])
     return len(rows)
 
 
-def _not_planned(session: Session, snapshot: Snapshot, chunk: Chunk) -> list[SnapshotRow]:
-    start = {"campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence}
-    known = [
-        sa.exists().where(
-            *(getattr(table, name) == value for name, value in start.items()),
-            table.advocate_id == SnapshotRow.advocate_id,
-        )
-        for table in (Push, LeftOut)
-    ]
-    rows = sa.select(SnapshotRow).where(
-        SnapshotRow.snapshot_id == snapshot.id, SnapshotRow.rank > chunk.after_rank, ~sa.or_(*known)
-    )
-    return list(session.scalars(rows.order_by(SnapshotRow.rank).limit(chunk.size)))
+def _next_rows(session: Session, snapshot: Snapshot, size: int) -> Sequence[Ranked]:
+    columns = (SnapshotRow.advocate_id, SnapshotRow.rank, SnapshotRow.score, SnapshotRow.human_clicks)
+    ahead = SnapshotRow.rank.between(snapshot.planned + 1, min(snapshot.planned + size, snapshot.frozen))
+    rows = sa.select(*columns, SnapshotRow.conversions).where(SnapshotRow.snapshot_id == snapshot.id, ahead)
+    found: Sequence[Any] = session.execute(rows.order_by(SnapshotRow.rank)).all()
+    return found
 
 
-def _allocated(
+def _come_as_far_as(session: Session, snapshot: Snapshot, rank: int, pushed: int) -> None:
+    """Note how far the plan has come; only if it still stood where it was read."""
+    moved = sa.update(Snapshot).where(Snapshot.id == snapshot.id, Snapshot.planned == snapshot.planned)
+    further = moved.values(planned=rank, pushed=Snapshot.pushed + pushed)
+    done: Any = session.execute(further.execution_options(synchronize_session=False))
+    if done.rowcount != 1:
+        raise Unsettled("another planner has come further")
+    session.refresh(snapshot, ["planned", "pushed"])
+
+
+def _allocate(
     session: Session, reward: Reward, kind: RewardType, snapshot: Snapshot, judged: list[Candidate]
-) -> tuple[list[Candidate], list[str]]:
-    """The candidates with what cap, budget and codes say about them, and a code for each who gets one."""
-    cap = None if reward.cap_pushes is None else reward.cap_pushes - _planned(session, snapshot)
-    most = affordable(reward)
-    wanted = sum(one.rule is None for one in allocate(judged, cap=cap, affordable=most, codes=len(judged)))
-    codes = kind.reserve(session, reward, wanted) if wanted else []
-    return allocate(judged, cap=cap, affordable=most, codes=len(codes)), codes
-
-
-def _planned(session: Session, snapshot: Snapshot) -> int:
-    counted = sa.select(sa.func.count()).where(
-        Push.campaign_id == snapshot.campaign_id, Push.occurrence == snapshot.occurrence
-    )
-    return int(session.scalar(counted) or 0)
+) -> dict[int, str]:
+    """Say of the candidates what cap, budget and codes say about them; a push id and a code for each who gets one."""
+    cap = None if reward.cap_pushes is None else max(0, reward.cap_pushes - snapshot.pushed)
+    allocate(judged, cap=cap, affordable=affordable(reward), codes=None)
+    ids = next_ids(session, Push, sum(one.rule is None for one in judged))
+    codes = kind.reserve(session, reward, ids) if ids else []
+    allocate(judged, cap=None, affordable=None, codes=len(codes))
+    return dict(zip(ids, codes, strict=False))
 
 
 def _give(
-    session: Session,
-    brand: Brand,
-    reward: Reward,
-    kind: RewardType,
-    snapshot: Snapshot,
-    getting: list[Candidate],
-    codes: list[str],
+    session: Session, brand: Brand, reward: Reward, snapshot: Snapshot, getting: list[Candidate], codes: dict[int, str]
 ) -> None:
     if not getting:
         return
     if not spend(session, reward, reward.value_minor * len(getting)):
         raise Unsettled("the budget does not hold it any more")
-    rows = [_push(brand, reward, snapshot, one, code) for one, code in zip(getting, codes, strict=True)]
-    if insert_ignore(session, Push, rows) != len(rows):
-        raise Unsettled("another planner put some of them in")
-    if kind.settle(session, reward, codes) != len(codes):
+    host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
+    start = f"{snapshot.campaign_id}:{snapshot.occurrence}"
+    shared = {
+        "brand_id": brand.id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
+        "reward_id": reward.id, "snapshot_id": snapshot.id, "channel": CHANNEL, "amount_minor": reward.value_minor,
+        "currency": reward.currency, "state": "earned", "reason": "", "attempts": 0, "planned_at": clock.now(),
+    }  # fmt: skip
+    columns: dict[str, Sequence[Any]] = {
+        "id": list(codes),
+        "advocate_id": [one.advocate_id for one in getting],
+        "locale": [one.locale for one in getting],
+        "rank": [one.rank for one in getting],
+        "code": list(codes.values()),
+        "message_id": [new_message_id(host) for _one in getting],
+        "provider_key": [f"{start}:{one.advocate_id}:{CHANNEL}" for one in getting],
+    }
+    insert_many(session, Push, shared, columns)
+    if type_of(reward.type).settle(session, reward, codes) != len(codes):
         raise Unsettled("a code was taken meanwhile")
 
 
-def _push(brand: Brand, reward: Reward, snapshot: Snapshot, one: Candidate, code: str) -> dict[str, Any]:
-    host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
-    return {
-        "brand_id": brand.id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
-        "advocate_id": one.advocate_id, "reward_id": reward.id, "snapshot_id": snapshot.id,
-        "channel": one.channel, "locale": one.locale, "rank": one.rank,
-        "code": code, "amount_minor": reward.value_minor, "currency": reward.currency,
-        "message_id": new_message_id(host),
-        "provider_key": f"{snapshot.campaign_id}:{snapshot.occurrence}:{one.advocate_id}:{one.channel}",
-        "state": "earned", "reason": "", "attempts": 0, "planned_at": clock.now(),
-    }  # fmt: skip
-
-
 def _leave_out(session: Session, snapshot: Snapshot, left: list[Candidate]) -> None:
-    rows = [
-        {
-            "brand_id": snapshot.brand_id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
-            "advocate_id": one.advocate_id, "rank": one.rank, "rule": one.rule, "at": clock.now(),
-        }
-        for one in left
-    ]  # fmt: skip
-    insert_ignore(session, LeftOut, rows)
+    if not left:
+        return
+    shared = {
+        "brand_id": snapshot.brand_id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
+        "at": clock.now(),
+    }  # fmt: skip
+    columns: dict[str, Sequence[Any]] = {
+        "advocate_id": [one.advocate_id for one in left],
+        "rank": [one.rank for one in left],
+        "rule": [one.rule for one in left],
+    }
+    insert_many(session, LeftOut, shared, columns)

@@ -111,8 +111,9 @@ def why(session: Session, campaign: Campaign, who: str) -> Why | None:
         *session.execute(_pushed().where(Push.campaign_id == campaign.id, Push.advocate_id == advocate.id)),
         *session.execute(_left().where(LeftOut.campaign_id == campaign.id, LeftOut.advocate_id == advocate.id)),
     ]
-    judged = session.get(SnapshotRow, (snapshot.id, advocate.id)) if snapshot else None
     found = sorted((Line(**row._mapping) for row in mine), key=lambda line: -line.occurrence)
+    rank = next((line.rank for line in found if snapshot and line.occurrence == snapshot.occurrence), None)
+    judged = session.get(SnapshotRow, (snapshot.id, rank)) if snapshot and rank else None
     return Why(advocate.public_name, found, snapshot, judged)
 
 

@@ -11,20 +11,22 @@ from amplify.delivery.models import Message
 from amplify.leaderboards.services import freeze
 from amplify.rewards import delivering, mail, planning
 from amplify.rewards.models import Push, Reward
-from amplify.rewards.services import reward_of, spend
+from amplify.rewards.services import spend
 
 log = structlog.get_logger(__name__)
 
 
 def on_started(session: Session, fact: CampaignStarted) -> None:
-    """Freeze the ranking, put the pushes into the ledger and enqueue their delivery, all in the start's transaction."""
+    """Freeze the ranking, put the pushes into the ledger and enqueue their delivery.
+
+    The first 2,000 in the start's transaction; the others by a job that is enqueued in it.
+    """
     campaign = fact.campaign
     if campaign.started_at is None:
         raise ValueError(f"campaign {campaign.id} has not started")
     snapshot = freeze(session, campaign, campaign.audience, campaign.started_at)
     reach("start-after-freeze")
-    if reward_of(session, campaign) is not None:
-        planning.begin(session, campaign, snapshot)
+    planning.begin(session, campaign, snapshot)
     reach("start-before-commit")
 
 

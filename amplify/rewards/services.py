@@ -17,7 +17,7 @@ from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards.models import Push, Reward, RewardCode
 from amplify.rewards.schemas import RewardIn
-from amplify.rewards.types import type_of
+from amplify.rewards.types import registry, type_of
 
 # What was promised stays as promised: once pushes may exist, only these may still change.
 FREE_ONCE_LIVE = ("budget_minor", "cap_pushes")
@@ -100,8 +100,7 @@ def redeem(session: Session, brand_id: int, code: str, actor: str) -> tuple[Push
 
     Raises NotFound for a code nobody got, Conflict for one that was taken back, and for one that has expired.
     """
-    own = sa.select(Push).where(Push.brand_id == brand_id, Push.code == code.strip())
-    push = session.scalar(own.with_for_update())
+    push = _push_with(session, brand_id, code.strip())
     if push is None:
         raise NotFound(_l("Nobody was given this code."), field="code", rule="code-unknown")
     if push.state == "redeemed":
@@ -112,6 +111,13 @@ def redeem(session: Session, brand_id: int, code: str, actor: str) -> tuple[Push
     session.flush()
     audit.record(session, brand_id, actor, "push.redeemed", "push", push.id, {})
     return push, True
+
+
+def _push_with(session: Session, brand_id: int, code: str) -> Push | None:
+    """The push with this code, locked: each type knows where its codes went."""
+    owners = [kind.owner(session, brand_id, code) for kind in registry().values()]
+    own = sa.select(Push).where(Push.id.in_(filter(None, owners)), Push.brand_id == brand_id, Push.code == code)
+    return session.scalar(own.with_for_update())
 
 
 def _refuse_unredeemable(push: Push, now: datetime) -> None:

@@ -39,7 +39,7 @@ def test_a_type_says_what_it_is(name: str) -> None:
 def test_a_type_gives_each_code_once(session: Session, reward: Reward) -> None:
     kind = type_of(reward.type)
     before = kind.available(session, reward)
-    codes = kind.reserve(session, reward, 7)
+    codes = kind.reserve(session, reward, range(1, 8))
     assert len(codes) == len(set(codes)) == 7
     assert all(0 < len(code) <= 100 and code == code.strip() and code.isprintable() for code in codes)
     assert kind.available(session, reward) in (before, before - 7)  # taken when reserved, or when settled
@@ -50,22 +50,32 @@ def test_a_start_gives_everybody_a_code_of_their_own_and_settles_it_once(session
     codes = [push.code for push in pushes_of(session, reward.campaign) if push.code]
     assert len(codes) == len(set(codes)) == 10
     kind = type_of(reward.type)
-    assert not set(codes) & set(kind.reserve(session, reward, 5))
+    assert not set(codes) & set(kind.reserve(session, reward, range(1_001, 1_006)))
     if kind.takes_upload:
-        assert kind.settle(session, reward, codes) == 0
+        given = {push.id: str(push.code) for push in pushes_of(session, reward.campaign)}
+        assert kind.settle(session, reward, given) == 0
+
+
+def test_a_type_knows_who_has_its_code_and_claims_no_other(session: Session, reward: Reward) -> None:
+    campaigns.start_now(session, reward.campaign, BEFORE, "user:1")
+    kind = type_of(reward.type)
+    for push in pushes_of(session, reward.campaign):
+        assert kind.owner(session, reward.brand_id, str(push.code)) == push.id
+    assert kind.owner(session, reward.brand_id, kind.sample(reward)) is None
+    assert kind.owner(session, reward.brand_id, "") is None
 
 
 def test_a_type_never_gives_more_than_it_has(session: Session, reward: Reward) -> None:
     kind = type_of(reward.type)
     available = kind.available(session, reward)
-    assert len(kind.reserve(session, reward, min(available, 1000) + 5)) <= available
-    assert kind.reserve(session, reward, 0) == []
+    assert len(kind.reserve(session, reward, range(1, min(available, 1000) + 6))) <= available
+    assert kind.reserve(session, reward, []) == []
 
 
 def test_a_sample_is_no_code(session: Session, reward: Reward) -> None:
     kind = type_of(reward.type)
     assert kind.sample(reward)
-    assert kind.sample(reward) not in kind.reserve(session, reward, 20)
+    assert kind.sample(reward) not in kind.reserve(session, reward, range(1, 21))
 
 
 @pytest.mark.parametrize("name", TYPES)

@@ -5,14 +5,13 @@ python -m tests.faults.planted BUG      settings from the environment, like `amp
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
@@ -21,8 +20,8 @@ from amplify.app import create_app
 from amplify.campaigns.events import CampaignStarted
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.queries import upcoming
-from amplify.core import alarms, failpoints, jobs, logs
-from amplify.core.db import Base, db
+from amplify.core import alarms, failpoints, logs
+from amplify.core.db import db
 from amplify.core.events import publish
 from amplify.core.settings import Settings, load
 from amplify.delivery import sending
@@ -69,8 +68,8 @@ def code_in_two_steps() -> None:
     """Looks for codes first and notes them as taken in a later transaction: who dies in between gives them twice."""
     given: list[tuple[int, list[str]]] = []
 
-    def settle(self: CodePool, session: Session, reward: Reward, codes: Sequence[str]) -> int:
-        given.append((reward.id, list(codes)))
+    def settle(self: CodePool, session: Session, reward: Reward, codes: Mapping[int, str]) -> int:
+        given.append((reward.id, list(codes.values())))
         return len(codes)
 
     def reach(name: str) -> None:
@@ -105,19 +104,6 @@ IN_WORKER: dict[str, Callable[[], None]] = {
     "code-in-two-steps": code_in_two_steps,
 }
 IN_PAGES: dict[str, Callable[[], None]] = {"id-ignored": id_ignored}
-
-
-def tables(engine: Engine) -> None:
-    """Our tables, but for what would refuse a code that is given twice: the planted bug has to get that far."""
-    copy = sa.MetaData(naming_convention=Base.metadata.naming_convention)
-    for table in Base.metadata.tables.values():
-        table.to_metadata(copy)
-    pushes = copy.tables["pushes"]
-    for constraint in list(pushes.constraints):
-        if isinstance(constraint, sa.UniqueConstraint) and "code" in constraint.columns:
-            pushes.constraints.discard(constraint)
-    copy.create_all(engine)
-    jobs.create_tables(engine)
 
 
 def serve(settings: Settings) -> None:

@@ -17,7 +17,7 @@ from amplify.brands.models import Brand
 from amplify.core import schema
 from amplify.rewards.models import Push
 from tests.delivery.mailserver import free_port
-from tests.faults import audit, planted
+from tests.faults import audit
 from tests.faults.sink import Sink
 from tests.rewards.making import make_advocates, make_brand, make_rewarded
 
@@ -47,7 +47,7 @@ class Site:
         self.processes: list[Process] = []
         self.killed: set[int] = set()
         folder.mkdir(parents=True, exist_ok=True)
-        planted.tables(self.engine) if bug in planted.IN_WORKER else schema.upgrade(self.engine)
+        schema.upgrade(self.engine)
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
             self.brand = make_brand(session)
             self.chosen = {advocate.id for advocate in make_advocates(session, self.brand, people)}

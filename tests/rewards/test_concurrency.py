@@ -13,7 +13,7 @@ from amplify.core.errors import Conflict
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards import planning, services
 from amplify.rewards.models import LeftOut, Push, Reward, RewardCode
-from amplify.rewards.planning import Chunk, Unsettled, plan
+from amplify.rewards.planning import Unsettled, plan
 from tests.campaigns.making import campaign_in
 from tests.rewards.conftest import Sessions
 from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded
@@ -73,7 +73,7 @@ def test_sixteen_planners_never_pass_the_budget_and_never_give_a_code_twice(
             try:
                 with sessions() as session, session.begin():
                     campaign = session.get_one(Campaign, campaign_id)
-                    done = plan(session, campaign, session.get_one(Snapshot, snapshot_id), Chunk(size=7 + number))
+                    done = plan(session, campaign, session.get_one(Snapshot, snapshot_id), 7 + number)
             except Unsettled:
                 continue  # undone; another look at what is left
             if done == 0:

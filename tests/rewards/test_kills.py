@@ -23,8 +23,8 @@ PEOPLE = 24
 KILLS = 4
 # Every place at which a transaction or a mail is about to be, or has just been, done; in the order they are reached.
 PLACES = (
-    "start-after-freeze", "start-before-commit", "plan-before-commit", "plan-after-commit:2", "order-before-commit",
-    "order-after-commit", "send-before:3", "send-after:5",
+    "start-after-freeze", "start-before-commit", "freeze-before-commit", "freeze-after-commit:2", "plan-before-commit",
+    "plan-after-commit:2", "order-before-commit", "order-after-commit", "send-before:3", "send-after:5",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from amplify.delivery.services import suppress
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards import planning
 from amplify.rewards.dry_run import dry_run
-from amplify.rewards.planning import Chunk, plan
+from amplify.rewards.planning import plan
 from amplify.sharing.models import Advocate
 from tests.rewards.making import (
     START,
@@ -123,10 +123,10 @@ def test_chunks_make_the_same_plan_as_one_go_and_may_be_replayed(
     campaign = make_rewarded(session, brand, top=25, codes=20, budget_minor=500 * 22)
     campaigns.start_due(session, START)
     snapshot = session.scalars(sa.select(Snapshot)).one()
-    assert plan(session, campaign, snapshot, Chunk(size=7)) == 7
-    assert plan(session, campaign, snapshot, Chunk(size=7)) == 7
+    assert plan(session, campaign, snapshot, 7) == 7
+    assert plan(session, campaign, snapshot, 7) == 7
     jobs.drain(session)  # the job that the start enqueued plans the rest
-    assert plan(session, campaign, snapshot, Chunk(size=7)) == 0
+    assert plan(session, campaign, snapshot, 7) == 0
     assert [push.rank for push in pushes_of(session, campaign)] == list(range(1, 21))
     assert left_out_of(session, campaign) == {21: "no-code", 22: "no-code"} | dict.fromkeys((23, 24, 25), "over-budget")
     assert is_balanced(session, campaign)

@@ -12,11 +12,12 @@ from amplify.core import jobs
 from amplify.core.db import db
 from amplify.core.settings import Settings
 from amplify.delivery.jobs import release_due
+from amplify.leaderboards import freezing
 from amplify.rewards import planning
 from tests.rewards.making import START
 
 # Small, so that few people make many transactions.
-planning.CHUNK, planning.AT_ONCE = 7, 0
+planning.CHUNK, planning.AT_ONCE, freezing.AT_ONCE = 7, 0, 2
 
 
 def work() -> None:

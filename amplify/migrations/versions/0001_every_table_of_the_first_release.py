@@ -178,7 +178,6 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("pattern", sa.String(length=100), nullable=False),
         sa.Column("key", sa.String(length=64), nullable=False),
-        sa.Column("taken", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_code_sequences_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_code_sequences")),
         sa.UniqueConstraint("brand_id", "pattern", name=op.f("uq_code_sequences_brand_id_pattern")),
@@ -470,7 +469,12 @@ def upgrade() -> None:
         sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("audience", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("ranked", sa.BigInteger(), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=True),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("frozen", sa.BigInteger(), nullable=False),
+        sa.Column("frozen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("planned", sa.BigInteger(), nullable=False),
+        sa.Column("pushed", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_snapshots_board_id")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_snapshots_brand_id")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_snapshots_campaign_id")),
@@ -560,9 +564,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_left_out_campaign_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_left_out")),
         sa.UniqueConstraint(
-            "campaign_id", "occurrence", "advocate_id", name=op.f("uq_left_out_campaign_id_occurrence_advocate_id")
+            "advocate_id", "campaign_id", "occurrence", name=op.f("uq_left_out_advocate_id_campaign_id_occurrence")
         ),
     )
+    with op.batch_alter_table("left_out", schema=None) as batch_op:
+        batch_op.create_index("ix_left_out_campaign_rank", ["campaign_id", "occurrence", "rank"], unique=False)
+
     op.create_table(
         "pushes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -592,19 +599,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["reward_id"], ["rewards.id"], name=op.f("fk_pushes_reward_id")),
         sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_pushes_snapshot_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
-        sa.UniqueConstraint("brand_id", "code", name=op.f("uq_pushes_brand_id_code")),
         sa.UniqueConstraint(
+            "advocate_id",
             "campaign_id",
             "occurrence",
-            "advocate_id",
             "channel",
-            name=op.f("uq_pushes_campaign_id_occurrence_advocate_id_channel"),
+            name=op.f("uq_pushes_advocate_id_campaign_id_occurrence_channel"),
         ),
         sa.UniqueConstraint("message_id", name=op.f("uq_pushes_message_id")),
-        sa.UniqueConstraint("provider_key", name=op.f("uq_pushes_provider_key")),
     )
     with op.batch_alter_table("pushes", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_pushes_advocate_id"), ["advocate_id"], unique=False)
         batch_op.create_index("ix_pushes_campaign_rank", ["campaign_id", "occurrence", "rank"], unique=False)
         batch_op.create_index("ix_pushes_campaign_state", ["campaign_id", "state"], unique=False)
 
@@ -645,10 +649,8 @@ def upgrade() -> None:
         sa.Column(
             "snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column(
-            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("score_log", sa.Float(precision=53), nullable=False),
         sa.Column("score", sa.Float(precision=53), nullable=False),
         sa.Column("human_clicks", sa.BigInteger(), nullable=False),
@@ -656,7 +658,7 @@ def upgrade() -> None:
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_snapshot_rows_advocate_id")),
         sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_snapshot_rows_snapshot_id")),
-        sa.PrimaryKeyConstraint("snapshot_id", "advocate_id", name=op.f("pk_snapshot_rows")),
+        sa.PrimaryKeyConstraint("snapshot_id", "rank", name=op.f("pk_snapshot_rows")),
     )
     op.create_table(
         "standings",
@@ -925,9 +927,11 @@ def downgrade() -> None:
     with op.batch_alter_table("pushes", schema=None) as batch_op:
         batch_op.drop_index("ix_pushes_campaign_state")
         batch_op.drop_index("ix_pushes_campaign_rank")
-        batch_op.drop_index(batch_op.f("ix_pushes_advocate_id"))
 
     op.drop_table("pushes")
+    with op.batch_alter_table("left_out", schema=None) as batch_op:
+        batch_op.drop_index("ix_left_out_campaign_rank")
+
     op.drop_table("left_out")
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_asks_message_id"))

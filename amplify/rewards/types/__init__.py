@@ -1,7 +1,7 @@
 """Reward types: one file each, found by being in this folder. A type knows where codes come from, nothing else."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -51,12 +51,19 @@ class RewardType(ABC):
         """How many codes could be given now."""
 
     @abstractmethod
-    def reserve(self, session: Session, reward: Reward, count: int) -> list[str]:
-        """Up to `count` codes that nobody has, in the caller's transaction; fewer when there are no more."""
+    def reserve(self, session: Session, reward: Reward, push_ids: Sequence[int]) -> list[str]:
+        """A code that nobody has for each of these pushes to be, in order, in the caller's transaction.
 
-    def settle(self, session: Session, reward: Reward, codes: Sequence[str]) -> int:
-        """Called once the pushes with these codes are rows; for how many the type agrees (fewer: roll back)."""
-        return len(codes)
+        Fewer when there are no more; then the last pushes will not be.
+        """
+
+    def settle(self, session: Session, reward: Reward, given: Mapping[int, str]) -> int:
+        """Called once pushes (id -> code) are rows; for how many the type agrees (fewer: roll back)."""
+        return len(given)
+
+    @abstractmethod
+    def owner(self, session: Session, brand_id: int, code: str) -> int | None:
+        """The id of the push this type gave the code to, if it did; the caller looks at the push itself."""
 
     @abstractmethod
     def sample(self, reward: Reward) -> str:

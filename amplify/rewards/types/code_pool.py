@@ -1,6 +1,7 @@
 """Codes that the brand uploads, each given once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from amplify.rewards.types import RewardType
 
 
 class CodePool(RewardType):
-    """A push takes the oldest free code by conditional update; it never goes back."""
+    """A push takes the oldest free code by conditional update; it never goes back. One statement for all of a chunk."""
 
     name = "code_pool"
     label = _l("Codes that you upload")
@@ -23,20 +24,27 @@ class CodePool(RewardType):
         free = sa.select(sa.func.count()).where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None))
         return int(session.scalar(free) or 0)
 
-    def reserve(self, session: Session, reward: Reward, count: int) -> list[str]:
+    def reserve(self, session: Session, reward: Reward, push_ids: Sequence[int]) -> list[str]:
         free = sa.select(RewardCode.code).where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None))
-        return list(session.scalars(free.order_by(RewardCode.id).limit(count).with_for_update(skip_locked=True)))
+        return list(
+            session.scalars(free.order_by(RewardCode.id).limit(len(push_ids)).with_for_update(skip_locked=True))
+        )
 
-    def settle(self, session: Session, reward: Reward, codes: Sequence[str]) -> int:
-        owner = sa.select(Push.id).where(Push.brand_id == RewardCode.brand_id, Push.code == RewardCode.code)
+    def settle(self, session: Session, reward: Reward, given: Mapping[int, str]) -> int:
+        owned = Push.id.between(min(given), max(given)), Push.reward_id == reward.id
         taken = (
             sa.update(RewardCode)
-            .where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None), RewardCode.code.in_(codes))
-            .values(push_id=owner.scalar_subquery())
-            .returning(RewardCode.id)
+            .where(*owned, RewardCode.brand_id == Push.brand_id, RewardCode.code == Push.code)
+            .where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None))
+            .values(push_id=Push.id)
             .execution_options(synchronize_session=False)
         )
-        return len(session.execute(taken).all())
+        done: Any = session.execute(taken)
+        return int(done.rowcount)
+
+    def owner(self, session: Session, brand_id: int, code: str) -> int | None:
+        own = sa.select(RewardCode.push_id).where(RewardCode.brand_id == brand_id, RewardCode.code == code)
+        return session.scalar(own)
 
     def sample(self, reward: Reward) -> str:
         return "SAMPLE-CODE"

@@ -1,6 +1,7 @@
 """Codes that Amplify makes from a pattern, with a check character; the shop accepts whatever fits (or asks our API)."""
 
 import secrets
+from collections.abc import Sequence
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 from amplify.core.db import insert_ignore
 from amplify.core.errors import AmplifyError, Invalid
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.rewards.models import CodeSequence, Reward, RewardCode
+from amplify.rewards.models import CodeSequence, Push, Reward, RewardCode
 from amplify.rewards.patterns import Pattern
 from amplify.rewards.permutation import Permutation
 from amplify.rewards.types import RewardType
@@ -34,7 +35,9 @@ class PatternSettings(BaseModel):
 
 
 class GeneratedCode(RewardType):
-    """The n-th code of a brand's pattern is a keyed permutation of n: no two are equal, none follows from another."""
+    """A code is a keyed permutation of its push's id: no two are equal, none follows from another, and the push is
+    found from the code without an index (random codes in one would make each insert slower than the last).
+    """
 
     name = "generated_code"
     label = _l("Codes made here")
@@ -50,29 +53,26 @@ class GeneratedCode(RewardType):
                 "pattern-overlaps",
                 _l("Codes of this pattern could equal codes of yours that exist. Change its beginning."),
             )
-        row = {"brand_id": reward.brand_id, "pattern": pattern.text, "key": secrets.token_hex(32), "taken": 0}
+        row = {"brand_id": reward.brand_id, "pattern": pattern.text, "key": secrets.token_hex(32)}
         insert_ignore(session, CodeSequence, [row])
 
     def available(self, session: Session, reward: Reward) -> int:
-        pattern = self._pattern(reward)
-        taken = session.scalar(sa.select(CodeSequence.taken).where(*self._own(reward, pattern)))
-        return pattern.capacity - int(taken or 0)
+        given = session.scalar(sa.select(sa.func.max(Push.id)))
+        return max(0, self._pattern(reward).capacity - 1 - int(given or 0))
 
-    def reserve(self, session: Session, reward: Reward, count: int) -> list[str]:
+    def reserve(self, session: Session, reward: Reward, push_ids: Sequence[int]) -> list[str]:
         pattern = self._pattern(reward)
-        count = min(count, self.available(session, reward))
-        further = (
-            sa.update(CodeSequence)
-            .where(*self._own(reward, pattern), CodeSequence.taken + count <= pattern.capacity)
-            .values(taken=CodeSequence.taken + count)
-            .returning(CodeSequence.taken, CodeSequence.key)
-            .execution_options(synchronize_session=False)
-        )
-        row = session.execute(further).one_or_none() if count > 0 else None
-        if row is None:
-            return []
-        permute = Permutation(bytes.fromhex(row.key), *pattern.halves)
-        return [pattern.write(permute(number)) for number in range(row.taken - count, row.taken)]
+        own = CodeSequence.brand_id == reward.brand_id, CodeSequence.pattern == pattern.text
+        permute = _permutation(session.scalars(sa.select(CodeSequence.key).where(*own)).one(), pattern)
+        return [pattern.write(permute(number)) for number in push_ids if number < pattern.capacity]
+
+    def owner(self, session: Session, brand_id: int, code: str) -> int | None:
+        for sequence in session.scalars(sa.select(CodeSequence).where(CodeSequence.brand_id == brand_id)):
+            pattern = Pattern(sequence.pattern)
+            image = pattern.read_number(code)
+            if image is not None:
+                return _permutation(sequence.key, pattern).undo(image)
+        return None
 
     def sample(self, reward: Reward) -> str:
         """Zeros are not among the characters of a code, so no shop takes it."""
@@ -90,8 +90,9 @@ class GeneratedCode(RewardType):
     def _pattern(self, reward: Reward) -> Pattern:
         return Pattern(reward.settings["pattern"])
 
-    def _own(self, reward: Reward, pattern: Pattern) -> tuple[sa.ColumnElement[bool], ...]:
-        return CodeSequence.brand_id == reward.brand_id, CodeSequence.pattern == pattern.text
+
+def _permutation(key: str, pattern: Pattern) -> Permutation:
+    return Permutation(bytes.fromhex(key), *pattern.halves)
 
 
 reward_type = GeneratedCode()

@@ -1,0 +1,105 @@
+"""Freezing a ranking when a campaign starts: chunk by chunk in short transactions, yet the ranking of one moment.
+
+Between the first chunk and the last one no standing moves: the projection waits (clicks are stored and judged
+meanwhile, only the boards stand still, for seconds). So a chunk continues where the one before ended, in another
+process too, and the whole is what one statement would have written.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign
+from amplify.core import clock
+from amplify.core.db import insert_ignore
+from amplify.leaderboards import histogram
+from amplify.leaderboards.boards import audience_board, board_ids
+from amplify.leaderboards.decay import half_lives
+from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
+from amplify.leaderboards.snapshots import KEPT, columns, is_enough, is_ranked, most_of, ranking_order
+from amplify.tracking import cursors
+
+CURSOR = "points"
+# Frozen in the transaction of the start; what is more follows in transactions of its own, so that clicks go on.
+AT_ONCE = 2_000
+
+
+def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: datetime) -> Snapshot:
+    """Begin to write down the ranking a start rests on, once per start: asked again, the first snapshot is the answer.
+
+    The first 2,000 are there when it returns; `freeze_more` writes the rest.
+    """
+    cursors.take(session, CURSOR, wait=True)
+    brand = session.get_one(Brand, campaign.brand_id)
+    name = audience_board(audience)
+    board_id = board_ids(session, brand.id, [name])[name]
+    ranked = histogram.ranked_on(session, board_id)
+    row = {
+        "brand_id": brand.id, "campaign_id": campaign.id, "occurrence": campaign.occurrence, "board_id": board_id,
+        "audience": audience, "ranked": ranked, "most": most_of(audience, lambda: ranked), "taken_at": now,
+        "frozen": 0, "planned": 0, "pushed": 0,
+    }  # fmt: skip
+    is_new = insert_ignore(session, Snapshot, [row]) == 1
+    mine = Snapshot.campaign_id == campaign.id, Snapshot.occurrence == campaign.occurrence
+    snapshot = session.scalars(sa.select(Snapshot).where(*mine)).one()
+    if is_new:
+        freeze_more(session, snapshot, AT_ONCE)
+    return snapshot
+
+
+def freeze_more(session: Session, snapshot: Snapshot, size: int) -> int:
+    """Freeze the next `size` ranks; how many there were. Fewer: the ranking is complete, and standings move again."""
+    cursors.take(session, CURSOR, wait=True)  # one at a time, and nobody is projecting
+    session.refresh(snapshot)
+    if snapshot.frozen_at is not None:
+        return 0
+    left = size if snapshot.most is None else min(size, snapshot.most - snapshot.frozen)
+    made = 0
+    for further in _further(session, snapshot):
+        if made < left:
+            made += _write(session, snapshot, further, first=snapshot.frozen + made, most=left - made)
+    snapshot.frozen += made
+    if made < size:
+        snapshot.frozen_at = clock.now()
+    session.flush()
+    return made
+
+
+def is_freezing(session: Session) -> bool:
+    """Whether a ranking is half written; a stopped campaign's will never be whole."""
+    half = sa.select(Snapshot.id).join(Campaign, Campaign.id == Snapshot.campaign_id)
+    return session.scalar(half.where(Snapshot.frozen_at.is_(None), Campaign.state != "stopped").limit(1)) is not None
+
+
+def _further(session: Session, snapshot: Snapshot) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions that lead on in ranking order from the last frozen rank: equal scores first, then the lower ones.
+
+    Two ranges and not one OR, so that each is a look into the index of the ranking.
+    """
+    last = session.get(SnapshotRow, (snapshot.id, snapshot.frozen))
+    if last is None:
+        yield sa.true()
+        return
+    later = sa.tuple_(Standing.reached_at, Standing.advocate_id) > sa.tuple_(
+        sa.literal(last.reached_at, Standing.reached_at.type), sa.literal(last.advocate_id)
+    )
+    yield sa.and_(Standing.score_log == last.score_log, later)
+    yield Standing.score_log < last.score_log
+
+
+def _write(session: Session, snapshot: Snapshot, further: sa.ColumnElement[bool], *, first: int, most: int) -> int:
+    """Copy up to `most` standings into the ranks after `first`, in one statement; how many."""
+    brand = session.get_one(Brand, snapshot.brand_id)
+    fits = (*is_ranked(snapshot.board_id), *is_enough(brand, snapshot.audience, snapshot.taken_at), further)
+    next_ones = sa.select(*columns()).where(*fits).order_by(*ranking_order()).limit(most).subquery()
+    order = (next_ones.c.score_log.desc(), next_ones.c.reached_at.asc(), next_ones.c.advocate_id.asc())
+    rank = sa.literal(first) + sa.func.row_number().over(order_by=order)
+    worth = sa.func.pow(2.0, next_ones.c.score_log - half_lives(snapshot.taken_at, brand.half_life_days))
+    source = sa.select(sa.literal(snapshot.id), rank, worth, *(next_ones.c[name] for name in KEPT))
+    copied = sa.insert(SnapshotRow).from_select(["snapshot_id", "rank", "score", *KEPT], source)
+    done: Any = session.execute(copied.execution_options(preserve_rowcount=True))
+    return int(done.rowcount)
