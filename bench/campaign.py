@@ -31,7 +31,7 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.core import clock, schema, wal
 from amplify.core.db import Base, db, insert_many, reading
-from amplify.core.jobs import find
+from amplify.core.jobs import find, warm_up
 from amplify.core.settings import Settings
 from amplify.customers.models import Customer
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
@@ -190,18 +190,21 @@ def installation(address: str, folder: Path) -> Iterator[Engine]:
 
 def measure(name: str, number: int) -> Row:
     """One size on a new database."""
-    with servers.databases((name,)) as addresses, tempfile.TemporaryDirectory(prefix="amplify-campaign-") as folder:
-        with installation(addresses[name], Path(folder)) as engine:
-            campaign_id = fill(db.session, number)
-            _settle(engine)
-            clocked = Clocked()
-            clocked.watch(engine)
-            forget_peak()
-            seconds = plan(campaign_id)
-            longest, memory = clocked.longest, peak_memory_mb()
-            _settle(engine)
-            raw = copy_raw(engine)
-            return Row(number, seconds, raw, longest, memory, wrongs(engine, number))
+    with (
+        servers.databases((name,)) as addresses,
+        tempfile.TemporaryDirectory(prefix="amplify-campaign-") as folder,
+        installation(addresses[name], Path(folder)) as engine,
+    ):
+        campaign_id = fill(db.session, number)
+        _settle(engine)
+        clocked = Clocked()
+        clocked.watch(engine)
+        warm_up()
+        forget_peak()
+        seconds = plan(campaign_id)
+        longest, memory = clocked.longest, peak_memory_mb()
+        _settle(engine)
+        return Row(number, seconds, copy_raw(engine), longest, memory, wrongs(engine, number))
 
 
 def peak_memory_mb() -> float:

@@ -28,6 +28,12 @@ def new_message_id(host: str) -> str:
     return f"<{uuid7()}@{host}>"
 
 
+def new_message_ids(host: str, numbers: Sequence[int]) -> list[str]:
+    """The same for many messages that have different numbers already: one random part for all of them."""
+    drawn = uuid7()
+    return [f"<{drawn}.{number}@{host}>" for number in numbers]
+
+
 def queue_message(
     session: Session,
     brand: Brand,

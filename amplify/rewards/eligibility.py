@@ -64,15 +64,19 @@ class Person(Protocol):
 class Candidate:
     """A chosen advocate and what stands in the way, if anything."""
 
-    advocate_id: int
-    rank: int
-    score: float
-    human_clicks: int
-    conversions: int
+    chosen: Ranked
     name: str
     locale: str
-    channel: str = CHANNEL
     rule: str | None = None
+    channel: str = CHANNEL
+
+    @property
+    def advocate_id(self) -> int:
+        return self.chosen.advocate_id
+
+    @property
+    def rank(self) -> int:
+        return self.chosen.rank
 
 
 def judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
@@ -120,31 +124,26 @@ def allocate(judged: Sequence[Candidate], *, cap: int | None, affordable: int | 
 
 def _judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
     people = (
-        sa.select(Advocate.id, Advocate.shown_name, Advocate.pseudonym, Customer.locale)
-        .add_columns(Customer.id.label("customer_id"), Customer.email, Customer.consent, Customer.erased_at)
+        sa.select(Advocate.id, Customer.id, Customer.locale, Advocate.shown_name, Advocate.pseudonym)
+        .add_columns(Customer.email, Customer.consent, Customer.erased_at)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .where(is_among(session, Advocate.id, [one.advocate_id for one in chosen]))
     )
-    found = {row.id: row for row in session.execute(people)}
+    found = {row[0]: row for row in session.execute(people).all()}
     suppressed = suppressed_among(session, brand.id, list(found.values()))
-    rule, default = reward.rule if reward else {}, best_language(brand.default_locale)
-    return [_candidate(brand, rule, one, found[one.advocate_id], suppressed, default) for one in chosen]
-
-
-def _candidate(
-    brand: Brand, asked: dict[str, Any], one: Ranked, person: Any, suppressed: set[str], default: str
-) -> Candidate:
-    known = None if person.customer_id is None else person
-    return Candidate(
-        advocate_id=one.advocate_id,
-        rank=one.rank,
-        score=one.score,
-        human_clicks=one.human_clicks,
-        conversions=one.conversions,
-        name=person.shown_name or person.pseudonym,
-        locale=best_language(person.locale, default),
-        rule=rule_about(brand.id, known, suppressed) or (None if _has_reached(asked, one) else "milestone"),
-    )
+    asked, default = reward.rule if reward else {}, best_language(brand.default_locale)
+    languages: dict[str | None, str] = {}
+    judged = []
+    for one in chosen:
+        person = found[one.advocate_id]
+        _id, customer_id, locale, shown_name, pseudonym, *_contact = person
+        if locale not in languages:
+            languages[locale] = best_language(locale, default)
+        rule = rule_about(brand.id, None if customer_id is None else person, suppressed)
+        if rule is None and not _has_reached(asked, one):
+            rule = "milestone"
+        judged.append(Candidate(one, shown_name or pseudonym, languages[locale], rule))
+    return judged
 
 
 def _has_reached(rule: dict[str, Any], one: Ranked) -> bool:

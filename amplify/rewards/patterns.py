@@ -67,13 +67,17 @@ class Pattern:
 
     def write(self, number: int) -> str:
         """The code of a number below `capacity`."""
-        values = []
-        for _place in range(self.free):
+        chars, weighted = [], 0
+        for weight in range(2, self.free + 2):
             number, value = divmod(number, BASE)
-            values.append(value)
-        values.append(check_value(values))
-        left = iter(values)
-        return "".join(ALPHABET[next(left)] if char == "#" else char for char in self.text)
+            chars.append(ALPHABET[value])
+            weighted += weight * value
+        chars.append(ALPHABET[-weighted % BASE])
+        return self._form % tuple(chars)
+
+    @cached_property
+    def _form(self) -> str:
+        return self.text.replace("#", "%s")
 
     def read_number(self, code: str) -> int | None:
         """The number this is the code of; None if it is spelt otherwise or its check character does not fit."""

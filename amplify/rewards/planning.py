@@ -16,7 +16,7 @@ from amplify.core import clock
 from amplify.core.db import db, insert_many, next_ids
 from amplify.core.failpoints import reach
 from amplify.core.jobs import enqueue, job
-from amplify.delivery.services import new_message_id
+from amplify.delivery.services import new_message_ids
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.leaderboards.services import freeze_more
 from amplify.rewards import delivering
@@ -139,7 +139,7 @@ def _give(
         "locale": [one.locale for one in getting],
         "rank": [one.rank for one in getting],
         "code": list(codes.values()),
-        "message_id": [new_message_id(host) for _one in getting],
+        "message_id": new_message_ids(host, list(codes)),
         "provider_key": [f"{start}:{one.advocate_id}:{CHANNEL}" for one in getting],
     }
     insert_many(session, Push, shared, columns)

@@ -64,14 +64,14 @@ class GeneratedCode(RewardType):
         pattern = self._pattern(reward)
         own = CodeSequence.brand_id == reward.brand_id, CodeSequence.pattern == pattern.text
         permute = _permutation(session.scalars(sa.select(CodeSequence.key).where(*own)).one(), pattern)
-        return [pattern.write(permute(number)) for number in push_ids if number < pattern.capacity]
+        return [pattern.write(image) for image in permute.images([id_ for id_ in push_ids if id_ < pattern.capacity])]
 
     def owner(self, session: Session, brand_id: int, code: str) -> int | None:
         for sequence in session.scalars(sa.select(CodeSequence).where(CodeSequence.brand_id == brand_id)):
             pattern = Pattern(sequence.pattern)
             image = pattern.read_number(code)
             if image is not None:
-                return _permutation(sequence.key, pattern).undo(image)
+                return _permutation(sequence.key, pattern).numbers([image])[0]
         return None
 
     def sample(self, reward: Reward) -> str:
