@@ -150,7 +150,8 @@ def copy_raw(engine: Engine) -> float:
     seconds, copy = 0.0, sa.MetaData(naming_convention=Base.metadata.naming_convention)
     for known in Base.metadata.tables.values():
         known.to_metadata(copy)
-    for model in (SnapshotRow, Push):
+    models: tuple[Any, ...] = (SnapshotRow, Push)
+    for model in models:
         original = sa.inspect(model).local_table
         twin = original.to_metadata(copy, name=f"bench_{original.name}")
         for index in twin.indexes:
