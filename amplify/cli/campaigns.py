@@ -124,7 +124,7 @@ def dry(slug: str, campaign_id: int, as_json: bool) -> None:
         }
         if as_json:
             told["people"] = [
-                {"rank": one.rank, "name": one.name, "score": round(one.chosen.score, 3), "channel": one.channel,
+                {"rank": one.rank, "name": one.name, "score": round(one.score, 3), "channel": one.channel,
                  "locale": one.locale, "rule": one.rule}
                 for one in run.candidates
             ]  # fmt: skip

@@ -78,6 +78,10 @@ class Candidate:
     def rank(self) -> int:
         return self.chosen.rank
 
+    @property
+    def score(self) -> float:
+        return self.chosen.score
+
 
 def judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
     """Each of the chosen, in the same order, with the first rule about the person that stands in the way."""
