@@ -30,10 +30,12 @@ from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.core import clock, schema, wal
-from amplify.core.db import Base, db, insert_many, reading
+from amplify.core.bulk import insert_many
+from amplify.core.db import Base, db, reading
 from amplify.core.jobs import find, warm_up
 from amplify.core.settings import Settings
 from amplify.customers.models import Customer
+from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
 from amplify.rewards import planning, writing
@@ -110,6 +112,7 @@ def fill(session: Session, number: int) -> int:
         # Spread like real ranks: no order of theirs is the order of the ids.
         logs = [HALF_LIFE_LOG + (i * 2654435761 % 2**32) / 2**32 for i in people]
         insert_many(session, Standing, {**stood, "reached_at": now}, {"advocate_id": people, "score_log": logs})
+        histogram.apply(session, [(board, None, score) for score in logs])
         session.commit()
     return scheduled(session, brand, number)
 

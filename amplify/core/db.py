@@ -4,20 +4,18 @@ SQLite runs in WAL mode with synchronous=FULL: what was acknowledged survives a 
 WAL-reset bug (sqlite.org/wal.html#walresetbug) never checkpoint by themselves; `amplify.core.wal` does it safely.
 """
 
-import json
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
-from itertools import repeat
 from typing import Annotated, Any, ClassVar
 
 import sqlalchemy as sa
 from flask_sqlalchemy_lite import SQLAlchemy
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 
@@ -165,46 +163,6 @@ def _insert_unnested(table: sa.Table, names: tuple[str, ...], key: Any) -> Any:
     """One array a column: a statement with a mark for each value takes longer to read than its rows to store."""
     arrays = (sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(table.c[name].type))) for name in names)
     return postgresql.insert(table).from_select(names, sa.select(*arrays)).on_conflict_do_nothing().returning(key)
-
-
-def insert_many(session: Session, model: Any, shared: dict[str, Any], columns: dict[str, Sequence[Any]]) -> None:
-    """Insert many rows as fast as the driver can: `shared` values are the same in each, `columns` are of equal length.
-
-    COPY on PostgreSQL, executemany on SQLite. Raises the driver's own error for a row that does not fit.
-    """
-    table, dialect = sa.inspect(model).local_table, session.get_bind().dialect
-    count = len(next(iter(columns.values())))
-    read = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in (*shared, *columns)}
-    same = [repeat(read[name](value) if read[name] else value, count) for name, value in shared.items()]
-    own = [map(read[name], values) if read[name] else values for name, values in columns.items()]
-    rows = zip(*same, *own, strict=True)
-    names = ", ".join((*shared, *columns))
-    cursor = session.connection().connection.cursor()
-    if is_sqlite(session):
-        marks = ", ".join("?" * (len(shared) + len(columns)))
-        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
-        return
-    with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def is_among(session: Session, column: Any, values: Collection[int] | Collection[str]) -> sa.ColumnElement[bool]:
-    """`column IN values` for thousands of numbers or texts: they travel as one parameter."""
-    if is_sqlite(session):
-        told = sa.func.json_each(json.dumps(list(values))).table_valued("value")
-        return sa.type_coerce(column.in_(sa.select(told.c.value)), sa.Boolean)
-    return sa.type_coerce(column == sa.any_(sa.cast(list(values), ARRAY(column.type))), sa.Boolean)
-
-
-def next_ids(session: Session, model: Any, count: int) -> list[int]:
-    """Ids for rows about to be inserted in this transaction, ascending; nobody else gets them."""
-    table = sa.inspect(model).local_table
-    if is_sqlite(session):  # the writer's lock is ours until the commit
-        highest = int(session.scalar(sa.select(sa.func.coalesce(sa.func.max(table.c.id), 0))) or 0)
-        return list(range(highest + 1, highest + count + 1))
-    drawn = sa.select(sa.func.nextval(sa.func.pg_get_serial_sequence(table.name, "id")))
-    return sorted(session.scalars(drawn.select_from(sa.func.generate_series(1, count).alias())))
 
 
 def fence_sql(name: str) -> str:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.core.db import is_among
+from amplify.core.bulk import is_among
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.core.db import db, insert_many, next_ids
+from amplify.core.bulk import insert_many, next_ids
+from amplify.core.db import db
 from amplify.core.failpoints import reach
 from amplify.core.jobs import enqueue, job
 from amplify.delivery.services import new_message_ids
