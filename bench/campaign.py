@@ -157,8 +157,9 @@ def copy_raw(engine: Engine) -> float:
     for model in models:
         original = sa.inspect(model).local_table
         twin = original.to_metadata(copy, name=f"bench_{original.name}")
-        for index in twin.indexes:
-            index.name = f"bench_{index.name}"
+        named: list[Any] = [*twin.indexes, *twin.constraints]
+        for one in named:
+            one.name = f"bench_{one.name}"
         with engine.begin() as connection:
             twin.create(connection)
         began = time.perf_counter()

@@ -27,7 +27,8 @@ from amplify.rewards.services import affordable, spend
 from amplify.rewards.types import RewardType, type_of
 
 NAME = "plan-pushes"
-CHUNK = 8_000
+# At about 30 us a row: well under the 0.3 s that a click may have to wait.
+CHUNK = 4_000
 # Planned in the transaction of the start; what is more follows in transactions of its own, so that clicks go on.
 AT_ONCE = 2_000
 
