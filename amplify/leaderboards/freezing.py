@@ -25,13 +25,13 @@ from amplify.tracking import cursors
 
 CURSOR = "points"
 # Frozen in the transaction of the start; what is more follows in transactions of its own, so that clicks go on.
-AT_ONCE = 2_000
+AT_ONCE = 1_000
 
 
 def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: datetime) -> Snapshot:
     """Begin to write down the ranking a start rests on, once per start: asked again, the first snapshot is the answer.
 
-    The first 2,000 are there when it returns; `freeze_more` writes the rest.
+    The first 1,000 are there when it returns; `freeze_more` writes the rest.
     """
     cursors.take(session, CURSOR, wait=True)
     brand = session.get_one(Brand, campaign.brand_id)

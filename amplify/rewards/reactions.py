@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 def on_started(session: Session, fact: CampaignStarted) -> None:
     """Freeze the ranking, put the pushes into the ledger and enqueue their delivery.
 
-    The first 2,000 in the start's transaction; the others by a job that is enqueued in it.
+    The first 1,000 in the start's transaction; the others by a job that is enqueued in it.
     """
     campaign = fact.campaign
     if campaign.started_at is None:
