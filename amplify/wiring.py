@@ -20,6 +20,7 @@ from amplify.customers.reactions import on_unsubscribed
 from amplify.delivery import objections
 from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
 from amplify.delivery.jobs import deliver_messages, release_due
+from amplify.leaderboards import corrections
 from amplify.leaderboards import reactions as points
 from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
 from amplify.leaderboards.services import project
@@ -28,15 +29,16 @@ from amplify.rewards.delivering import deliver_pushes
 from amplify.rewards.delivering import withheld as reward_withheld
 from amplify.rewards.planning import plan_pushes
 from amplify.sharing import outcomes
-from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown
+from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown, ShareUnconfirmed
 from amplify.sharing.tokens import PURPOSE
 from amplify.surveys import next_step
 from amplify.surveys import reactions as surveys
 from amplify.surveys.events import SurveyAnswered
 from amplify.surveys.import_job import work as import_answers
 from amplify.surveys.uploads import clear_away
-from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
+from amplify.tracking.events import ClicksReclassified, ConversionRefunded, Converted, HumansClicked
 from amplify.tracking.queries import outcomes as clicks_and_orders
+from amplify.tracking.reclassify import reclassify
 from amplify.tracking.services import track
 from amplify.tracking.visitors import forget_salts
 
@@ -48,8 +50,10 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     SharePageShown: (asks.on_share_page_shown,),
     ShareOpened: (asks.on_share_opened,),
     Unsubscribed: (on_unsubscribed,),
-    ShareConfirmed: (points.on_share_confirmed,),
+    ShareConfirmed: (corrections.on_share_confirmed,),
+    ShareUnconfirmed: (corrections.on_share_unconfirmed,),
     HumansClicked: (points.on_human_clicks,),
+    ClicksReclassified: (corrections.on_clicks_reclassified,),
     Converted: (points.on_converted,),
     ConversionRefunded: (points.on_refunded,),
     CampaignStarted: (rewards.on_started,),
@@ -62,7 +66,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
 
 # Worker round: each takes (session, limit) and returns how many rows it moved; 0 means nothing to do.
 # Each round has a lease of its own and one transaction per call; one worker at a time runs it.
-ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, release_due, forget_salts, clear_away)
+ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, reclassify, release_due, forget_salts, clear_away)
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
 JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_pushes, deliver_messages)

@@ -46,6 +46,16 @@ def test_the_planning_of_a_start_is_measured_against_the_raw_copy_of_its_rows(py
     assert all(us > 0 and of_raw > 0 for us, of_raw in figures[kind].values())
 
 
+def test_clicks_are_judged_again_and_the_standings_are_those_of_a_rebuild(pytestconfig: pytest.Config) -> None:
+    kind = pytestconfig.getoption("--db")
+    command = [sys.executable, "-m", "bench", "reclassify", "--clicks", "2000", "--db", kind]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=240)  # noqa: S603
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["ok"] is True
+    assert figures[kind]["judged again"] > 0
+
+
 def test_a_prepared_request_carries_its_host_and_its_length() -> None:
     raw = client.request("POST", "http://127.0.0.1:9/in/x", {"A": "b"}, b"{}")
     assert raw == b"POST /in/x HTTP/1.1\r\nHost: 127.0.0.1:9\r\nA: b\r\nContent-Length: 2\r\n\r\n{}"

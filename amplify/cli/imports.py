@@ -5,18 +5,17 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from amplify.app import create_app
 from amplify.brands.models import Brand
 from amplify.brands.services import brand_by_slug
+from amplify.cli.progress import progress
 from amplify.core.db import db, reading
 from amplify.core.errors import AmplifyError
 from amplify.surveys import import_job, importing, mapping, queries
@@ -68,7 +67,7 @@ def _said_plainly() -> Iterator[None]:
 
 
 def _dry_run(brand: Brand, file: Path, chosen: Mapping) -> dict[str, Any]:
-    with _progress(importing.count_rows(file, chosen)) as moved, reading():
+    with progress("rows", importing.count_rows(file, chosen)) as moved, reading():
         report = importing.check(db.session, brand, file, chosen, moved)
     problems = [
         {"line": p.line, "column": p.column, "rule": p.rule, "why": why(p.rule, p.message), "value": p.value}
@@ -80,7 +79,7 @@ def _dry_run(brand: Brand, file: Path, chosen: Mapping) -> dict[str, Any]:
 def _run(brand: Brand, file: Path, chosen: Mapping) -> dict[str, Any]:
     began = time.monotonic()
     run = _open_run(brand, file.resolve(), chosen)
-    with _progress(run.lines_total, run.lines_done) as moved:
+    with progress("rows", run.lines_total, run.lines_done) as moved:
         run = import_job.run(run.id, lambda one: moved(one.lines_done))
     with reading():
         problems = queries.problems(db.session, run)
@@ -119,19 +118,6 @@ def _peak_megabytes() -> int:
     """The most memory this process has used. Linux counts in KiB, macOS in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))
-
-
-@contextmanager
-def _progress(total: int, done: int = 0) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, a line per chunk elsewhere; on stderr, so that stdout can be read by a program."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda n: click.echo(f"{n} of {total} rows", err=True)
-        return
-    columns = (TextColumn("Rows"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("rows", total=total, completed=done)
-        yield lambda n: bar.update(task, completed=n)
 
 
 def _as_text(found: dict[str, Any]) -> str:

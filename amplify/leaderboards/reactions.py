@@ -11,7 +11,6 @@ from amplify.brands.models import Brand
 from amplify.core import clock
 from amplify.core.db import enter_fence, insert_ignore
 from amplify.leaderboards.models import PointsEntry
-from amplify.sharing.events import ShareConfirmed
 from amplify.sharing.models import ShareLink
 from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
 
@@ -25,16 +24,10 @@ def on_human_clicks(session: Session, fact: HumansClicked) -> None:
     brands = {link.brand_id for _click, link in fact.clicks}
     weights = {brand.id: brand.weights for brand in session.scalars(sa.select(Brand).where(Brand.id.in_(brands)))}
     earned = [
-        _entry(link, weights[link.brand_id], "human_click", f"click:{click.id}", click.at)
+        entry_of(link, weights[link.brand_id], "human_click", f"click:{click.id}", click.at)
         for click, link in fact.clicks
     ]
-    _write(session, earned)
-
-
-def on_share_confirmed(session: Session, fact: ShareConfirmed) -> None:
-    """A share is known to have happened."""
-    at = fact.share.confirmed_at or fact.share.opened_at
-    _earn(session, fact.link, "share_confirmed", f"share:{fact.share.id}", at)
+    write(session, earned)
 
 
 def on_converted(session: Session, fact: Converted) -> None:
@@ -52,15 +45,16 @@ def on_refunded(session: Session, fact: ConversionRefunded) -> None:
         )
     )
     if earned is not None:
-        _write(session, [_reversal(earned, "refund", f"refund:{fact.refund.id}")])
+        write(session, [reversal_of(earned, "refund", f"refund:{fact.refund.id}")])
 
 
 def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime) -> None:
     brand = session.get_one(Brand, link.brand_id)
-    _write(session, [_entry(link, brand.weights, cause, key, at)])
+    write(session, [entry_of(link, brand.weights, cause, key, at)])
 
 
-def _entry(link: ShareLink, weights: Mapping[str, Any], cause: str, key: str, at: datetime) -> dict[str, Any]:
+def entry_of(link: ShareLink, weights: Mapping[str, Any], cause: str, key: str, at: datetime) -> dict[str, Any]:
+    """What a link earns by a cause."""
     return {
         "brand_id": link.brand_id,
         "advocate_id": link.advocate_id,
@@ -77,7 +71,7 @@ def _entry(link: ShareLink, weights: Mapping[str, Any], cause: str, key: str, at
     }
 
 
-def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
+def reversal_of(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
     """The same place, time and kind of points as what it takes back, with the opposite sign."""
     place = ("brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id")
     return {
@@ -89,7 +83,8 @@ def _reversal(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
     }
 
 
-def _write(session: Session, entries: Sequence[dict[str, Any]]) -> None:
+def write(session: Session, entries: Sequence[dict[str, Any]]) -> None:
+    """Append entries, each cause once. The only place that does."""
     enter_fence(session, FENCE)
     now = clock.now()
     insert_ignore(session, PointsEntry, [entry | {"recorded_at": now} for entry in entries])

@@ -20,7 +20,7 @@ from amplify.leaderboards.boards import WHOLE_BRAND, board_name, find_board
 from amplify.leaderboards.explain import why
 from amplify.leaderboards.models import Board
 from amplify.leaderboards.schemas import BoardFilter
-from amplify.leaderboards.wording import CAUSES, EXPLAINED
+from amplify.leaderboards.wording import CAUSES, EXPLAINED, TAKEN_BACK
 from amplify.sharing.tokens import PURPOSE, Visit, read_token
 from amplify.tracking.console import channel_label
 from amplify.tracking.wording import attribution_words, verdict_words
@@ -138,6 +138,7 @@ def explain(token: str) -> Response:
         lines=explained.counted[:LINES],
         rest=sum(line.worth_hundredths for line in explained.counted[LINES:]),
         causes=CAUSES,
+        taken_back=TAKEN_BACK,
         weights=[(text, g.brand.weights.get(cause, 0)) for cause, text in EXPLAINED.items()],
         not_counted=[(_words(one.what, one.verdict), one.n) for one in explained.not_counted],
         channel_label=channel_label,

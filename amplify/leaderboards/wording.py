@@ -7,6 +7,12 @@ CAUSES = {
     "conversion": _l("Somebody who followed your link bought something"),
     "share_confirmed": _l("Your share found its first reader"),
     "refund": _l("A purchase was given back"),
+    "reclassified": _l("Looked at again: it was not a person's first visit"),
+}
+# Why an entry does not count any more, by the cause of the entry that took it back.
+TAKEN_BACK = {
+    "refund": _l("taken back: the purchase was given back"),
+    "reclassified": _l("taken back: looked at again, it was not a person's first visit"),
 }
 EXPLAINED = {
     "human_click": _l("a person follows your link"),

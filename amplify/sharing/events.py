@@ -27,3 +27,11 @@ class ShareConfirmed:
 
     share: Share
     link: ShareLink
+
+
+@dataclass(frozen=True)
+class ShareUnconfirmed:
+    """The click that had confirmed a share was no person's after all: the share is only opened again."""
+
+    share: Share
+    link: ShareLink

@@ -13,7 +13,7 @@ from amplify.core.db import insert_ignore
 from amplify.core.i18n import best_language
 from amplify.core.tokens import short_code
 from amplify.customers.models import Customer
-from amplify.sharing.events import ShareConfirmed, ShareOpened
+from amplify.sharing.events import ShareConfirmed, ShareOpened, ShareUnconfirmed
 from amplify.sharing.models import Advocate, Share, ShareLink
 from amplify.sharing.pseudonyms import pseudonym
 from amplify.sharing.wording import words_hash
@@ -100,6 +100,18 @@ def confirm(session: Session, link: ShareLink, at: datetime) -> Share | None:
     share.state, share.confirmed_at = "confirmed", at
     session.flush()
     events.publish(session, ShareConfirmed(share, link))
+    return share
+
+
+def unconfirm(session: Session, link_id: int, at: datetime) -> Share | None:
+    """The click of this instant was no person's after all: what it had confirmed is only opened again."""
+    by_it = Share.link_id == link_id, Share.state == "confirmed", Share.confirmed_at == at
+    share = session.scalars(sa.select(Share).where(*by_it).limit(1)).first()
+    if share is None:
+        return None
+    share.state, share.confirmed_at = "opened", None
+    session.flush()
+    events.publish(session, ShareUnconfirmed(share, share.link))
     return share
 
 

@@ -5,6 +5,7 @@ else it says "pending" and the tracker attributes it in the round that judges th
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,10 +21,12 @@ from amplify.sharing.models import ShareLink
 from amplify.tracking.events import ConversionRefunded, Converted
 from amplify.tracking.models import Click, ClickVerdict, Conversion, Refund
 from amplify.tracking.schemas import ConversionIn, RefundIn
-from amplify.tracking.verdicts import OF_A_PERSON
+from amplify.tracking.verdicts import OF_A_PERSON, VERDICTS
 
 PENDING = "pending"
 ATTRIBUTED = "attributed"
+# Because of the click's verdict; see `_rule`.
+REFUSED = tuple(f"click-{verdict}" for verdict in VERDICTS if verdict not in OF_A_PERSON)
 # A shop's clock may be a little behind ours.
 CLOCK_SLACK = timedelta(minutes=5)
 
@@ -120,6 +123,18 @@ def attribute_pending(session: Session, limit: int) -> int:
     for conversion in conversions:
         attribute(session, conversion)
     return len(conversions)
+
+
+def reconsider(session: Session, click_ids: Sequence[int]) -> None:
+    """These clicks have other verdicts now: decide again on the orders that had been refused for a machine's click.
+
+    An order that was attributed stays so. A shop vouches for it with its signature, somebody paid, which machines do
+    not, and rewards may have followed: a later verdict on the click may only ever help an order.
+    """
+    refused = sa.select(Conversion).where(Conversion.click_id.in_(click_ids), Conversion.attribution.in_(REFUSED))
+    for conversion in session.scalars(refused.order_by(Conversion.id).with_for_update()).all():
+        conversion.attribution = PENDING
+        attribute(session, conversion)
 
 
 def _rule(conversion: Conversion, click: Click, verdict: str) -> str:

@@ -18,6 +18,14 @@ class HumansClicked:
 
 
 @dataclass(frozen=True)
+class ClicksReclassified:
+    """Under the rules of now these clicks are a person's first after all, and those are not; each in their order."""
+
+    gained: Sequence[tuple[Click, ShareLink]]
+    lost: Sequence[tuple[Click, ShareLink]]
+
+
+@dataclass(frozen=True)
 class Converted:
     """A conversion was stored and attributed to a link."""
 

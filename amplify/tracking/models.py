@@ -12,6 +12,10 @@ from amplify.core.tokens import uuid7
 from amplify.sharing.models import ShareLink
 
 
+# The tracker's own windows; a reclassification keeps others beside them, under its number.
+TRACKER = 0
+
+
 class Click(Base):
     """One request of a tracked link, as it came; never changed. No IP address: `visitor` is a daily-salted hash."""
 
@@ -50,11 +54,13 @@ class FirstClick(Base):
     """The human click that opened the current 24 hours of one visitor on one link: what comes inside is a duplicate.
 
     Only the tracker writes here, and only for clicks that count, so the hot path pays nothing for it. Rows older than
-    the window are deleted; the table can be made again from clicks and verdicts.
+    the window are deleted; the table can be made again from clicks and verdicts. `run` is 0; a reclassification keeps
+    its windows under its own number until it has caught up.
     """
 
     __tablename__ = "first_clicks"
 
+    run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     # The visitor first: the tracker asks for all windows of the visitors of a batch at once.
     visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
@@ -64,11 +70,12 @@ class FirstClick(Base):
 class HeadHit(Base):
     """When a visitor last asked for a link by HEAD; what they GET within seconds of it is no person's either.
 
-    Written by the tracker and deleted by it after those seconds, so it holds a handful of rows.
+    Written by the tracker and deleted by it after those seconds, so it holds a handful of rows. `run` as above.
     """
 
     __tablename__ = "head_hits"
 
+    run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
     link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
     at: Mapped[Instant]
@@ -86,6 +93,43 @@ class AgentPattern(Base):
     created_by: Mapped[Text200]
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     is_on: Mapped[bool] = mapped_column(default=True)
+
+
+class Reclassification(Base):
+    """Clicks judged again under the rules of now, batch by batch; the row is its cursor. Unfinished: it goes on."""
+
+    __tablename__ = "reclassifications"
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int | None] = mapped_column(sa.ForeignKey("brands.id"))  # None: every brand
+    since: Mapped[Instant]
+    rules_version: Mapped[int] = mapped_column(sa.Integer)
+    start: Mapped[int] = mapped_column()  # the last click that is too old
+    position: Mapped[int] = mapped_column()
+    total: Mapped[int] = mapped_column()  # clicks to judge when it began
+    judged: Mapped[int] = mapped_column(default=0)
+    changed: Mapped[int] = mapped_column(default=0)  # other verdict than before; of these:
+    gained: Mapped[int] = mapped_column(default=0)  # a person's first after all
+    lost: Mapped[int] = mapped_column(default=0)  # no person's first after all
+    corrected: Mapped[int] = mapped_column(default=0)  # of these two, how many were told to whoever gave points
+    begun_at: Mapped[Instant] = mapped_column(default=clock.now)
+    judged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # caught up with the tracker; corrections follow
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Correction(Base):
+    """A click that a reclassification made human, or not human any more, and that nobody was told of yet.
+
+    Told by advocate: who has something taken back is folded again from all of their ledger, and that once, not for
+    every click of theirs that turns up among others'.
+    """
+
+    __tablename__ = "corrections"
+
+    run: Mapped[int] = mapped_column(sa.ForeignKey("reclassifications.id"), primary_key=True, autoincrement=False)
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False)
+    click_id: Mapped[int] = mapped_column(sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False)
+    is_gained: Mapped[bool] = mapped_column()
 
 
 class VisitorSalt(Base):

@@ -8,19 +8,18 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand, allow_target
 from amplify.campaigns.models import Campaign
-from amplify.core import clock
 from amplify.core.db import enter_fence, horizon, insert_ignore
 from amplify.core.errors import Invalid
 from amplify.core.events import publish
 from amplify.core.tokens import uuid7
-from amplify.sharing import services as sharing
-from amplify.sharing.models import Share, ShareLink
-from amplify.tracking import cursors, verdicts, visitors
+from amplify.sharing.models import ShareLink
+from amplify.tracking import cursors, visitors
+from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.conversions import attribute_pending
 from amplify.tracking.events import HumansClicked
-from amplify.tracking.models import Click, ClickVerdict, FirstClick
+from amplify.tracking.judging import as_row, judge_in_order
+from amplify.tracking.models import Click, ClickVerdict
 from amplify.tracking.redirect import Hit, Target
-from amplify.tracking.surroundings import Window, read_surroundings
 
 FENCE = CURSOR = "clicks"
 
@@ -110,65 +109,15 @@ def track(session: Session, limit: int) -> int:
 
 
 def _judge(session: Session, clicks: Sequence[Click]) -> None:
-    windows = _open_windows(session, clicks)
-    surroundings = read_surroundings(session, clicks, windows)
-    human = []
-    rows = []
-    for click in clicks:
-        before = _is_inside(windows, click)
-        verdict = verdicts.judge(click, counted_before=before, around=surroundings.of(click))
-        rows.append(_row(click, verdict))
-        if verdict.name == "human":
-            windows[click.link_id, click.visitor] = click.at
-            human.append(click)
+    judged = list(zip(clicks, judge_in_order(session, clicks), strict=True))
+    rows = [{"click_id": click.id, "link_id": click.link_id, **as_row(verdict)} for click, verdict in judged]
     insert_ignore(session, ClickVerdict, rows)
-    _keep_windows(session, {(c.link_id, c.visitor): c.at for c in human}, clicks[0].at)
-    _tell(session, human)
-
-
-def _row(click: Click, verdict: verdicts.Verdict) -> dict[str, object]:
-    return {
-        "click_id": click.id,
-        "link_id": click.link_id,
-        "verdict": verdict.name,
-        "rule": verdict.rule,
-        "rules_version": verdicts.RULES_VERSION,
-        "judged_at": clock.now(),
-    }
-
-
-def _is_inside(windows: Window, click: Click) -> bool:
-    opened = windows.get((click.link_id, click.visitor))
-    return opened is not None and click.at - opened < verdicts.WINDOW
-
-
-def _open_windows(session: Session, clicks: Sequence[Click]) -> Window:
-    """When the current windows of the visitors of these clicks were opened, on whichever link."""
-    visitors = list({click.visitor for click in clicks})
-    found: Window = {}
-    for start in range(0, len(visitors), 500):
-        among = FirstClick.visitor.in_(visitors[start : start + 500])
-        for first in session.execute(sa.select(FirstClick.link_id, FirstClick.visitor, FirstClick.at).where(among)):
-            found[first.link_id, first.visitor] = first.at
-    return found
-
-
-def _keep_windows(session: Session, opened: Window, oldest: datetime) -> None:
-    """Remember the windows these clicks opened, and forget those that are over for every click still to come."""
-    session.execute(sa.delete(FirstClick).where(FirstClick.at <= oldest - verdicts.WINDOW))
-    rows = [{"link_id": link_id, "visitor": visitor, "at": at} for (link_id, visitor), at in opened.items()]
-    new = insert_ignore(session, FirstClick, rows)
-    if new < len(rows):  # a batch that reaches over a day opens the same window anew
-        session.execute(sa.update(FirstClick), rows)
+    _tell(session, [click for click, verdict in judged if verdict.name == "human"])
 
 
 def _tell(session: Session, human: Sequence[Click]) -> None:
+    confirm_shares(session, human)
     ids = {click.link_id for click in human}
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(ids)))}
-    waiting = sa.select(Share.link_id).where(Share.link_id.in_(ids), Share.state == "opened").distinct()
-    unconfirmed = set(session.scalars(waiting))
-    for click in human:
-        if click.link_id in unconfirmed:
-            sharing.confirm(session, links[click.link_id], click.at)
     if human:
         publish(session, HumansClicked([(click, links[click.link_id]) for click in human]))

@@ -18,7 +18,7 @@ from amplify.delivery.models import Message
 from amplify.sharing.models import ShareLink
 from amplify.tracking import agent_list
 from amplify.tracking.agent_list import Listed
-from amplify.tracking.models import Click, HeadHit
+from amplify.tracking.models import TRACKER, Click, HeadHit
 from amplify.tracking.verdicts import AFTER_MAIL, ALONE, BURST, HEADS, MAIL_BURST, Around
 
 # When a visitor's current 24 hours on a link were opened, by link and visitor.
@@ -59,8 +59,10 @@ class Surroundings:
         )
 
 
-def read_surroundings(session: Session, clicks: Sequence[Click], windows: Window) -> Surroundings:
-    """For these clicks, which are in order; remembers their HEADs for the batches to come."""
+def read_surroundings(
+    session: Session, clicks: Sequence[Click], windows: Window, run: int = TRACKER
+) -> Surroundings:
+    """For these clicks, which are in order; remembers their HEADs for the run's batches to come."""
     oldest = min(click.at for click in clicks)
     recent = {key: at for key, at in windows.items() if at >= oldest - MAIL_BURST}
     owners = _owners(session, {click.link_id for click in clicks} | {link_id for link_id, _ in recent})
@@ -68,7 +70,7 @@ def read_surroundings(session: Session, clicks: Sequence[Click], windows: Window
         owners=owners,
         visits=_visits(clicks, recent, owners),
         mails=_mails(session, {owners[click.link_id] for click in clicks}, oldest),
-        heads=_heads(session, clicks, oldest),
+        heads=_heads(session, clicks, oldest, run),
         listed=agent_list.look_up(session, {click.user_agent for click in clicks}),
     )
 
@@ -112,14 +114,15 @@ def _mails(session: Session, owners: set[Owner], oldest: datetime) -> dict[Owner
     return found
 
 
-def _heads(session: Session, clicks: Sequence[Click], oldest: datetime) -> dict[tuple[int, str], list[datetime]]:
+def _heads(session: Session, clicks: Sequence[Click], oldest: datetime, run: int) -> dict[tuple[int, str], list[datetime]]:
     """When visitors asked by HEAD, in this batch and shortly before it."""
-    session.execute(sa.delete(HeadHit).where(HeadHit.at < oldest - HEADS))
+    session.execute(sa.delete(HeadHit).where(HeadHit.run == run, HeadHit.at < oldest - HEADS))
     found: dict[tuple[int, str], list[datetime]] = defaultdict(list)
-    for link_id, visitor, at in session.execute(sa.select(HeadHit.link_id, HeadHit.visitor, HeadHit.at)):
+    kept = sa.select(HeadHit.link_id, HeadHit.visitor, HeadHit.at).where(HeadHit.run == run)
+    for link_id, visitor, at in session.execute(kept):
         found[link_id, visitor].append(at)
     latest = {(click.link_id, click.visitor): click.at for click in clicks if click.method == "HEAD"}
-    rows = [{"link_id": link_id, "visitor": visitor, "at": at} for (link_id, visitor), at in latest.items()]
+    rows = [{"run": run, "link_id": link_id, "visitor": visitor, "at": at} for (link_id, visitor), at in latest.items()]
     if insert_ignore(session, HeadHit, rows) < len(rows):
         session.execute(sa.update(HeadHit), rows)
     for click in clicks:
