@@ -31,7 +31,7 @@ from amplify.leaderboards.models import Board, Standing
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking import verdicts
 from amplify.tracking.models import Click, ClickVerdict
-from amplify.tracking.reclassify import open_run, reclassify
+from amplify.tracking.reclassify import extent_of, open_run, reclassify
 from amplify.tracking.services import track
 from bench import servers
 from bench.peers import seeding
@@ -74,12 +74,12 @@ def worse_rules() -> Iterator[None]:
     """The rule set before ours: an in-app browser is a machine, and Facebook's fetcher a person."""
     ours, version = verdicts.judge, verdicts.RULES_VERSION
 
-    def judge(hit: Any, *, counted_before: bool) -> verdicts.Verdict:
+    def judge(hit: Any, *, counted_before: bool, around: verdicts.Around = verdicts.ALONE) -> verdicts.Verdict:
         if hit.user_agent == IN_APP:
             return verdicts.Verdict("bot", "agent:instagram")
         if hit.user_agent == FETCHER:
             return verdicts.Verdict("duplicate" if counted_before else "human", "fetcher")
-        return ours(hit, counted_before=counted_before)
+        return ours(hit, counted_before=counted_before, around=around)
 
     verdicts.judge, verdicts.RULES_VERSION = judge, version - 1
     try:
@@ -156,7 +156,7 @@ def measure(app: Flask, number: int) -> tuple[list[Step], list[str]]:
         with worse_rules():
             steps = [Step("judged by worse rules", *until_done(session, track))]
         steps.append(Step("ranked", *until_done(session, boards.project)))
-        run = open_run(session, first_day())
+        run = open_run(session, first_day(), None, extent_of(session, first_day()))
         session.commit()
         _, seconds, peak = until_done(session, reclassify)
         steps.append(Step("judged again", run.judged, seconds, peak))

@@ -1,15 +1,23 @@
-"""`amplify clicks`: what the operator may say about clicks, from the command line."""
+"""`amplify clicks`: what the operator may say about clicks, and judging them again, from the command line."""
 
 import json
+import time
+from datetime import UTC, datetime
 
 import click
 
+from amplify.brands.services import brand_by_slug
 from amplify.cli.common import database, json_option, show
+from amplify.cli.progress import progress
+from amplify.core.db import db, reading
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.tracking import agent_list
+from amplify.tracking import reclassify as again
+from amplify.tracking.models import Reclassification
 
 ACTOR = "command-line"
+BATCH = 500
 
 
 @click.group("clicks")
@@ -58,3 +66,57 @@ def remove(pattern: str, as_json: bool) -> None:
         agent_list.remove(session, found[0])
         session.commit()
         show({"removed": found[0].pattern}, as_json)
+
+
+@command.command()
+@click.option(
+    "--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day (UTC) whose clicks are judged."
+)
+@click.option("--brand", "slug", help="Only this brand's clicks, by its short name.")
+@json_option
+def reclassify(since: datetime, slug: str | None, as_json: bool) -> None:
+    """Judge stored clicks again under the rules of this version, and put right what had followed from them.
+
+    Points are taken back and given by entries of their own; nothing in the ledger is changed. Cut off, the same
+    command goes on where it was, and so does a worker by itself.
+    """
+    began = time.monotonic()
+    with database() as session:
+        day = since.replace(tzinfo=UTC)
+        with reading():  # to count may take long; clicks are stored meanwhile
+            brand_id = brand_by_slug(session, slug).id if slug else None
+            extent = again.extent_of(session, day, brand_id)
+            session.commit()
+        run = again.open_run(session, day, brand_id, extent)
+        session.commit()
+        _go_on(run)
+        show(
+            {
+                "run": run.id,
+                "rules_version": run.rules_version,
+                "judged": run.judged,
+                "changed": run.changed,
+                "now_human": run.gained,
+                "no_longer_human": run.lost,
+                "seconds": round(time.monotonic() - began, 2),
+            },
+            as_json,
+        )
+
+
+def _go_on(run: Reclassification) -> None:
+    """To the end of this run; what was begun before it comes first. A worker may lend a hand."""
+    with progress("clicks", run.total, run.judged) as moved:
+        while run.judged_at is None:
+            _step(run)
+            moved(run.judged)
+    with progress("corrections", run.gained + run.lost, run.corrected) as moved:
+        while run.finished_at is None:
+            _step(run)
+            moved(run.corrected)
+
+
+def _step(run: Reclassification) -> None:
+    again.reclassify(db.session, BATCH)
+    db.session.refresh(run)  # a worker may have moved it on
+    db.session.commit()

@@ -10,7 +10,7 @@ A run begins with a UTC day. Visitor keys end with theirs, so no window from bef
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -24,10 +24,26 @@ from amplify.tracking import cursors, verdicts
 from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.conversions import reconsider
 from amplify.tracking.events import ClicksReclassified
-from amplify.tracking.judging import TRACKER, as_row, judge_in_order
-from amplify.tracking.models import Click, ClickVerdict, Correction, Cursor, FirstClick, Reclassification
+from amplify.tracking.judging import as_row, judge_in_order
+from amplify.tracking.models import (
+    TRACKER,
+    Click,
+    ClickVerdict,
+    Correction,
+    Cursor,
+    FirstClick,
+    HeadHit,
+    Reclassification,
+)
 
 TRACKER_CURSOR = "clicks"
+
+
+class Extent(NamedTuple):
+    """The last click before a run, and how many it will judge."""
+
+    start: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,17 @@ class Change:
         return self.before == "human" != self.after.name
 
 
-def open_run(session: Session, since: datetime, brand_id: int | None = None) -> Reclassification:
+def extent_of(session: Session, since: datetime, brand_id: int | None = None) -> Extent:
+    """Where a run would begin, and how many clicks it would judge. Reads them all: best inside `reading()`."""
+    tracked = _tracked(session)
+    counted = sa.select(sa.func.count(), sa.func.min(Click.id)).where(Click.at >= since, Click.id <= tracked)
+    if brand_id is not None:
+        counted = counted.join(ShareLink, ShareLink.id == Click.link_id).where(ShareLink.brand_id == brand_id)
+    total, first = session.execute(counted).one()
+    return Extent(tracked if first is None else first - 1, total)
+
+
+def open_run(session: Session, since: datetime, brand_id: int | None, extent: Extent) -> Reclassification:
     """Begin to judge the clicks since a UTC day again, of one brand or of all; or the same run, if it was cut off.
 
     The caller commits, then calls `reclassify` until the run is finished, or leaves that to the worker.
@@ -56,11 +82,13 @@ def open_run(session: Session, since: datetime, brand_id: int | None = None) -> 
     unfinished = sa.select(Reclassification).where(*same, Reclassification.finished_at.is_(None))
     if run := session.scalars(unfinished.order_by(Reclassification.id)).first():
         return run
-    wanted = _scope(sa.select(sa.func.count(), sa.func.min(Click.id)), since, brand_id)
-    total, first = session.execute(wanted.where(Click.id <= _tracked(session))).one()
-    start = (first or _tracked(session) + 1) - 1
     run = Reclassification(
-        brand_id=brand_id, since=since, rules_version=verdicts.RULES_VERSION, start=start, position=start, total=total
+        brand_id=brand_id,
+        since=since,
+        rules_version=verdicts.RULES_VERSION,
+        start=extent.start,
+        position=extent.start,
+        total=extent.total,
     )
     session.add(run)
     session.flush()
@@ -91,7 +119,8 @@ def _current(session: Session) -> Reclassification | None:
 
 def _start_over(session: Session, run: Reclassification) -> None:
     """The rules changed in the middle: one run, one rule set. What is still to be told stays so."""
-    session.execute(sa.delete(FirstClick).where(FirstClick.run == run.id))
+    for kept in (FirstClick, HeadHit):
+        session.execute(sa.delete(kept).where(kept.run == run.id), execution_options={"synchronize_session": False})
     run.rules_version, run.position, run.judged_at = verdicts.RULES_VERSION, run.start, None
     run.judged = run.changed = run.gained = run.lost = run.corrected = 0
 
@@ -101,19 +130,17 @@ def _tracked(session: Session) -> int:
     return session.scalar(sa.select(Cursor.position).where(Cursor.name == TRACKER_CURSOR)) or 0
 
 
-def _scope(query: Any, since: datetime, brand_id: int | None) -> Any:
-    query = query.select_from(Click).where(Click.at >= since)
-    if brand_id is None:
-        return query
-    return query.join(ShareLink, ShareLink.id == Click.link_id).where(ShareLink.brand_id == brand_id)
-
-
 def _next(session: Session, run: Reclassification, limit: int) -> Sequence[Any]:
-    """The next clicks in their order, each with the verdict and the rule it has."""
-    columns = sa.select(Click, ClickVerdict.verdict, ClickVerdict.rule)
-    judged = _scope(columns, run.since, run.brand_id).join(ClickVerdict, ClickVerdict.click_id == Click.id)
-    ahead = judged.where(Click.id > run.position, Click.id <= _tracked(session))
-    return session.execute(ahead.order_by(Click.id).limit(limit)).all()
+    """The next clicks in their order, whosever they are, each with its verdict and rule and its brand's id."""
+    ahead = Click.id > run.position, Click.id <= _tracked(session)
+    return session.execute(
+        sa.select(Click, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
+        .join(ClickVerdict, ClickVerdict.click_id == Click.id)
+        .join(ShareLink, ShareLink.id == Click.link_id)
+        .where(*ahead)
+        .order_by(Click.id)
+        .limit(limit)
+    ).all()
 
 
 def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
@@ -122,18 +149,24 @@ def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
         # Held: the tracker must not judge by windows that are about to be others.
         cursors.take(session, TRACKER_CURSOR, wait=True)
         rows = _next(session, run, limit)
-    if rows:
-        _judge_again(session, run, rows)
-        return len(rows)
-    _hand_over(session, run)
-    return 1
+    if not rows:
+        _hand_over(session, run)
+        return 1
+    # Around midnight ids and times are not quite in the same order.
+    mine = [row for row in rows if run.brand_id in (None, row.brand_id) and row.Click.at >= run.since]
+    if mine:
+        _judge_again(session, run, mine)
+    run.position = rows[-1].Click.id
+    return len(rows)
 
 
 def _judge_again(session: Session, run: Reclassification, rows: Sequence[Any]) -> None:
-    clicks = [click for click, _verdict, _rule in rows]
+    clicks = [row.Click for row in rows]
     judged = judge_in_order(session, clicks, run=run.id)
     pairs = zip(rows, judged, strict=True)
-    changes = [Change(c, old, new) for (c, old, rule), new in pairs if (old, rule) != (new.name, new.rule)]
+    changes = [
+        Change(row.Click, row.verdict, new) for row, new in pairs if (row.verdict, row.rule) != (new.name, new.rule)
+    ]
     if changes:
         replaced = [{"click_id": change.click.id, **as_row(change.after)} for change in changes]
         session.execute(sa.update(ClickVerdict), replaced)
@@ -146,7 +179,6 @@ def _judge_again(session: Session, run: Reclassification, rows: Sequence[Any]) -
     confirm_shares(session, human)
     others = [change.click.id for change in changes if change.before != change.after.name]
     reconsider(session, others)
-    run.position = clicks[-1].id
     run.judged += len(clicks)
     run.changed += len(others)
     run.gained += len(gained)
@@ -171,11 +203,14 @@ def _note(session: Session, run: Reclassification, gained: Sequence[Click], lost
 
 def _hand_over(session: Session, run: Reclassification) -> None:
     """The run has caught up with the tracker, which goes on with the run's windows instead of its own."""
-    old = sa.delete(FirstClick).where(FirstClick.run == TRACKER, FirstClick.at >= run.since)
-    if run.brand_id is not None:
-        old = old.where(FirstClick.link_id.in_(sa.select(ShareLink.id).where(ShareLink.brand_id == run.brand_id)))
-    session.execute(old)
+    pair = sa.tuple_(FirstClick.link_id, FirstClick.visitor)
+    known = sa.select(FirstClick.link_id, FirstClick.visitor).where(FirstClick.run == run.id)
+    old = FirstClick.run == TRACKER, sa.or_(FirstClick.at >= run.since, pair.in_(known))
+    theirs = sa.select(ShareLink.id).where(ShareLink.brand_id == run.brand_id)
+    mine = sa.true() if run.brand_id is None else FirstClick.link_id.in_(theirs)
+    session.execute(sa.delete(FirstClick).where(*old, mine), execution_options={"synchronize_session": False})
     session.execute(sa.update(FirstClick).where(FirstClick.run == run.id).values(run=TRACKER))
+    session.execute(sa.delete(HeadHit).where(HeadHit.run == run.id))
     run.judged_at = clock.now()
 
 

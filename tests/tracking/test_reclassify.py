@@ -18,7 +18,7 @@ from amplify.leaderboards.models import Board, PointsEntry, Standing
 from amplify.sharing import services as sharing
 from amplify.tracking import conversions, verdicts
 from amplify.tracking.models import Click, ClickVerdict, Conversion, Cursor, FirstClick, Reclassification
-from amplify.tracking.reclassify import open_run, reclassify
+from amplify.tracking.reclassify import extent_of, open_run, reclassify
 from amplify.tracking.schemas import ConversionIn
 from amplify.tracking.services import track
 from tests.leaderboards.test_services import all_standings
@@ -30,16 +30,16 @@ RULES = verdicts.judge
 
 
 @contextmanager
-def other_rules(version: int = 2) -> Iterator[None]:
+def other_rules(version: int = 90) -> Iterator[None]:
     """While it lasts an iPhone is a machine, and curl and Facebook's fetcher are people."""
 
-    def judge(hit: Any, *, counted_before: bool) -> verdicts.Verdict:
+    def judge(hit: Any, *, counted_before: bool, around: verdicts.Around = verdicts.ALONE) -> verdicts.Verdict:
         if hit.user_agent == IPHONE:
             return verdicts.Verdict("scanner", "iphone")
         if hit.user_agent in (CURL, FACEBOOK):
             name, rule = ("duplicate", "again") if counted_before else ("human", "curl")
             return verdicts.Verdict(name, rule)
-        return RULES(hit, counted_before=counted_before)
+        return RULES(hit, counted_before=counted_before, around=around)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(verdicts, "judge", judge)
@@ -47,8 +47,12 @@ def other_rules(version: int = 2) -> Iterator[None]:
         yield
 
 
+def begin(session: Session, brand_id: int | None = None) -> Reclassification:
+    return open_run(session, TODAY, brand_id, extent_of(session, TODAY, brand_id))
+
+
 def judge_again(session: Session, brand_id: int | None = None, *, limit: int = 100) -> Reclassification:
-    run = open_run(session, TODAY, brand_id)
+    run = begin(session, brand_id)
     while run.finished_at is None:
         reclassify(session, limit)
     return run
@@ -93,7 +97,7 @@ def test_a_click_that_is_no_persons_any_more_gives_its_points_back(world: World)
     with other_rules():
         run = judge_again(world.session)
     assert judged(world.session) == [(first, "scanner", "iphone")]
-    assert world.session.scalars(sa.select(ClickVerdict.rules_version)).all() == [2]
+    assert world.session.scalars(sa.select(ClickVerdict.rules_version)).all() == [90]
     assert ledger(world.session) == [
         ("human_click", f"click:{first}", 1000), ("reclassified", f"click:{first}", -1000),
     ]  # fmt: skip
@@ -117,7 +121,7 @@ def test_there_and_back_again_a_click_counts_once_and_every_step_is_in_the_ledge
     first = click(world, world.link(world.advocate()), agent=IPHONE).id
     track(world.session, 10)
     counted = []
-    for version in (2, 3, 4, 5):
+    for version in (90, 91, 92, 93):
         if version % 2:
             judge_again(world.session)
         else:
@@ -179,11 +183,11 @@ def test_a_run_that_was_cut_off_is_gone_on_with_and_not_begun_anew(world: World)
         click(world, link, visitor=n, agent=IPHONE)
     track(world.session, 10)
     with other_rules():
-        run = open_run(world.session, TODAY)
+        run = begin(world.session)
         reclassify(world.session, 2)
-        again = open_run(world.session, TODAY)
+        again = begin(world.session)
         assert (again.id, again.judged, again.total) == (run.id, 2, 5)
-        assert open_run(world.session, TODAY, world.brand.id).id != run.id
+        assert begin(world.session, world.brand.id).id != run.id
         while reclassify(world.session, 2):
             pass
     assert run.finished_at is not None
@@ -195,7 +199,7 @@ def test_a_run_that_meets_a_newer_rule_set_starts_over(world: World) -> None:
     clicks = [click(world, link, visitor=n, agent=IPHONE).id for n in range(4)]
     track(world.session, 10)
     with other_rules():
-        run = open_run(world.session, TODAY)
+        run = begin(world.session)
         reclassify(world.session, 2)
     judge_again(world.session)
     assert (run.rules_version, run.judged, run.gained) == (verdicts.RULES_VERSION, 4, 2)
@@ -275,7 +279,7 @@ def test_any_clicks_come_out_as_if_judged_by_the_new_rules_from_the_first(world:
     some_clicks(n, 0)
     work()
     with other_rules():
-        run = open_run(session, TODAY)
+        run = begin(session)
         reclassify(session, chance.randint(1, 9))
         some_clicks(n // 3, 11)
         work()
