@@ -16,7 +16,6 @@ from amplify.tracking.models import TRACKER, Click, FirstClick
 from amplify.tracking.surroundings import Window, read_surroundings
 
 
-
 def judge_in_order(session: Session, clicks: Sequence[Click], *, run: int = TRACKER) -> list[verdicts.Verdict]:
     """The verdict of each click, those before it among what is known. The windows that they open are kept."""
     windows = _open_windows(session, clicks, run)

@@ -11,7 +11,6 @@ from amplify.core.db import Base, BigId, Instant, PrimaryKey, Text40, Text80, Te
 from amplify.core.tokens import uuid7
 from amplify.sharing.models import ShareLink
 
-
 # The tracker's own windows; a reclassification keeps others beside them, under its number.
 TRACKER = 0
 

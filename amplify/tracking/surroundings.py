@@ -59,9 +59,7 @@ class Surroundings:
         )
 
 
-def read_surroundings(
-    session: Session, clicks: Sequence[Click], windows: Window, run: int = TRACKER
-) -> Surroundings:
+def read_surroundings(session: Session, clicks: Sequence[Click], windows: Window, run: int = TRACKER) -> Surroundings:
     """For these clicks, which are in order; remembers their HEADs for the run's batches to come."""
     oldest = min(click.at for click in clicks)
     recent = {key: at for key, at in windows.items() if at >= oldest - MAIL_BURST}
@@ -114,7 +112,9 @@ def _mails(session: Session, owners: set[Owner], oldest: datetime) -> dict[Owner
     return found
 
 
-def _heads(session: Session, clicks: Sequence[Click], oldest: datetime, run: int) -> dict[tuple[int, str], list[datetime]]:
+def _heads(
+    session: Session, clicks: Sequence[Click], oldest: datetime, run: int
+) -> dict[tuple[int, str], list[datetime]]:
     """When visitors asked by HEAD, in this batch and shortly before it."""
     session.execute(sa.delete(HeadHit).where(HeadHit.run == run, HeadHit.at < oldest - HEADS))
     found: dict[tuple[int, str], list[datetime]] = defaultdict(list)

@@ -268,6 +268,26 @@ def upgrade() -> None:
         batch_op.create_index("ix_messages_state_not_before", ["state", "not_before"], unique=False)
 
     op.create_table(
+        "reclassifications",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("rules_version", sa.Integer(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("judged", sa.BigInteger(), nullable=False),
+        sa.Column("changed", sa.BigInteger(), nullable=False),
+        sa.Column("gained", sa.BigInteger(), nullable=False),
+        sa.Column("lost", sa.BigInteger(), nullable=False),
+        sa.Column("corrected", sa.BigInteger(), nullable=False),
+        sa.Column("begun_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reclassifications_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reclassifications")),
+    )
+    op.create_table(
         "signing_keys",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -706,22 +726,24 @@ def upgrade() -> None:
 
     op.create_table(
         "first_clicks",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("visitor", sa.String(length=32), nullable=False),
         sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_first_clicks_link_id")),
-        sa.PrimaryKeyConstraint("visitor", "link_id", name=op.f("pk_first_clicks")),
+        sa.PrimaryKeyConstraint("run", "visitor", "link_id", name=op.f("pk_first_clicks")),
     )
     with op.batch_alter_table("first_clicks", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_first_clicks_at"), ["at"], unique=False)
 
     op.create_table(
         "head_hits",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("visitor", sa.String(length=32), nullable=False),
         sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_head_hits_link_id")),
-        sa.PrimaryKeyConstraint("visitor", "link_id", name=op.f("pk_head_hits")),
+        sa.PrimaryKeyConstraint("run", "visitor", "link_id", name=op.f("pk_head_hits")),
     )
     op.create_table(
         "points_entries",
@@ -845,6 +867,21 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "corrections",
+        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("is_gained", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_corrections_advocate_id")),
+        sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_corrections_click_id")),
+        sa.ForeignKeyConstraint(["run"], ["reclassifications.id"], name=op.f("fk_corrections_run")),
+        sa.PrimaryKeyConstraint("run", "advocate_id", "click_id", name=op.f("pk_corrections")),
+    )
+    op.create_table(
         "refunds",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -877,6 +914,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_refunds_conversion_id"))
 
     op.drop_table("refunds")
+    op.drop_table("corrections")
     with op.batch_alter_table("conversions", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_conversions_pending",
@@ -978,6 +1016,7 @@ def downgrade() -> None:
     op.drop_table("surveys")
     op.drop_table("suppressions")
     op.drop_table("signing_keys")
+    op.drop_table("reclassifications")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index("ix_messages_state_not_before")
         batch_op.drop_index("ix_messages_brand_state")
