@@ -73,6 +73,7 @@ ELSEWHERE: Mapping[str, str] = {
     "clicks": "requests of friends; the visitor is a hash whose salt is deleted after the day",
     "click_verdicts": "what a click was",
     "first_clicks": "hashes of friends, deleted after a day",
+    "head_hits": "hashes of friends, deleted after seconds",
     "corrections": "which clicks count otherwise than before, until that is in points_entries",
     "conversions": "orders of friends, under the shop's own id",
     "refunds": "the same",
