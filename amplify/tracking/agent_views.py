@@ -39,7 +39,11 @@ class AgentForm(Form):
         [InputRequired(_l("Please fill this in.")), Length(max=200)],
         description=_l("As it stands in the list of a link's requests, for example acmereader/."),
     )
-    kind = SelectField(_l("It is"), choices=[SelectChoice(kind, name) for kind, name in KIND_NAMES.items()])
+    kind = SelectField(
+        _l("It is"),
+        [InputRequired(_l("Please fill this in."))],
+        choices=[SelectChoice(kind, name) for kind, name in KIND_NAMES.items()],
+    )
     note = StringField(_l("Note"), [Length(max=200)], description=_l("Where it was seen, and why it stands here."))
 
 
