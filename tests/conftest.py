@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from apiflask import APIFlask
@@ -16,6 +17,10 @@ from amplify.core import jobs
 from amplify.core.db import Base, db
 from amplify.core.settings import Settings
 from tests.client import Client
+
+# A slow machine is no finding.
+hypothesis.settings.register_profile("amplify", deadline=None)
+hypothesis.settings.load_profile("amplify")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
