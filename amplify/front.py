@@ -8,6 +8,7 @@ Pages have their own threads and a bound on how many wait; links have others, so
 
 import asyncio
 import gc
+import sys
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -46,6 +47,9 @@ LINK_THREADS = 4
 WAITING_PER_THREAD = 32
 RETRY_SECONDS = 5
 FINISH_SECONDS = 10.0
+# How long one thread may keep the interpreter while others want it. Python's own 5 ms, times as many threads as make
+# pages, is what a click would wait at each step of its way.
+SWITCH_SECONDS = 0.0005
 REFUSALS = {
     411: ("length-required", _l("Say how long the body is: send a Content-Length.")),
     429: ("too-many-requests", _l("Too many requests. Wait a moment, then try again.")),
@@ -82,6 +86,7 @@ class Front:
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        sys.setswitchinterval(SWITCH_SECONDS)
         gc.collect()
         gc.freeze()  # what was imported stays: no collection has to walk over it while people wait
         self._clicks = recorder_for(self._engine, loop)
