@@ -78,7 +78,8 @@ def served(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFac
         world = make_world(session)
         code = world.link(world.advocate()).code
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMPLIFY_", "PROMETHEUS_"))}
-    environ = {**kept, "AMPLIFY_DATABASE_URL": address, "AMPLIFY_DATA_DIR": str(folder / "var")}
+    settings = {"DATABASE_URL": address, "DATA_DIR": str(folder / "var"), "COUNTRY_HEADER": "CF-IPCountry"}
+    environ = {**kept, **{f"AMPLIFY_{name}": value for name, value in settings.items()}}
     with (folder / "log").open("wb") as log:
         command = [sys.executable, "-m", "amplify", "serve", "--no-worker", "--port", str(port), "--json"]
         process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log)  # noqa: S603
@@ -100,6 +101,15 @@ def test_a_click_is_on_disk_before_its_answer(served: Served) -> None:
     with Session(served.engine) as session:
         click = session.scalars(sa.select(Click).where(Click.token == UUID(str(tokens[0])))).one()
         assert (click.language, click.referrer_host, click.user_agent) == ("es-MX", "t.example", CHROME)
+
+
+def test_the_front_keeps_the_facts_that_few_requests_have(served: Served) -> None:
+    token = served.click("CF-IPCountry: mx", "Sec-GPC: 1", "Sec-Purpose: prefetch;prerender")
+    plain = served.click()
+    with Session(served.engine) as session:
+        facts = sa.select(Click.country, Click.gpc, Click.purpose)
+        assert session.execute(facts.where(Click.token == UUID(str(token)))).one() == ("MX", True, "prefetch;prerender")
+        assert session.execute(facts.where(Click.token == UUID(str(plain)))).one() == ("", False, "")
 
 
 def test_what_is_special_is_answered_by_the_page_behind(served: Served) -> None:
