@@ -3,12 +3,13 @@
 The worker's verdicts obey it. Which page a request is shown is decided in front, by the built-in lists alone.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.core.errors import Conflict, Invalid, NotFound
+from amplify.brands.models import Brand
+from amplify.core.errors import Conflict, Forbidden, Invalid, NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.tracking.models import AgentPattern
 
@@ -21,9 +22,22 @@ SHORTEST, LONGEST = 3, 100
 EVERYBODY = "mozilla/5.0 (applewebkit/537.36 (khtml, like gecko) chrome/ mobile safari/537.36"
 
 
+def allow_admins(session: Session) -> None:
+    """A brand's admins keep the list while theirs is the only brand. Raises Forbidden."""
+    if (session.scalar(sa.select(sa.func.count()).select_from(Brand)) or 0) > 1:
+        message = _l("Several brands share this installation: its operator keeps this list, by amplify clicks agents.")
+        raise Forbidden(message, rule="operator-only")
+
+
 def patterns(session: Session) -> Sequence[AgentPattern]:
     """All of them, in the order of the alphabet."""
     return session.scalars(sa.select(AgentPattern).order_by(AgentPattern.pattern)).all()
+
+
+def rows(session: Session) -> Iterator[tuple[object, ...]]:
+    """The same as plain values: pattern, kind, note, who, when, switched on."""
+    for row in patterns(session):
+        yield row.pattern, row.kind, row.note, row.created_by, row.created_at, row.is_on
 
 
 def pattern(session: Session, pattern_id: int) -> AgentPattern:

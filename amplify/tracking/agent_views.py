@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import SelectField, StringField
 from wtforms.fields.choices import SelectChoice
@@ -17,12 +17,14 @@ from amplify.core.forms import Form
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
+from amplify.core.sheets import csv_response
 from amplify.tracking import agent_list
 from amplify.tracking.models import AgentPattern
 
 blueprint = Blueprint("agents", __name__, url_prefix="/console/agents")
 nav.add("agents.listing", _l("Agents"), "bot", order=83, roles=("admin",))
 
+COLUMNS = ("pattern", "kind", "note", "created_by", "created_at", "is_on")
 KIND_NAMES = {
     "bot": _l("A machine"),
     "preview": _l("A link preview"),
@@ -47,6 +49,12 @@ class AgentForm(Form):
     note = StringField(_l("Note"), [Length(max=200)], description=_l("Where it was seen, and why it stands here."))
 
 
+@blueprint.before_request
+def _only_of_one_brand() -> None:
+    """An entry holds for all brands, and says who made it: where there are several, it is their host's business."""
+    agent_list.allow_admins(db.session)
+
+
 @blueprint.get("")
 @staff("admin")
 def listing() -> str:
@@ -58,6 +66,13 @@ def _listing(form: AgentForm) -> str:
     return render_template(
         "tracking/agents.html", patterns=agent_list.patterns(db.session), form=form, kinds=KIND_NAMES
     )
+
+
+@blueprint.get("/list.csv")
+@staff("admin")
+def listing_csv() -> Response:
+    """The same as a file."""
+    return csv_response("agents", COLUMNS, agent_list.rows(db.session))
 
 
 @blueprint.post("")

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from amplify.accounts.models import AuditEntry
 from amplify.tracking import agent_list
 from tests.client import Client
-from tests.tracking.world import World
+from tests.tracking.world import World, make_world
 from tests.world import a_user
 
 
@@ -44,3 +44,19 @@ def test_a_bad_entry_comes_back_with_what_is_wrong(world: World, admin: Client, 
 def test_only_admins_see_the_list(world: World, client: Client) -> None:
     client.sign_in(a_user(world.session, world.brand, "marketer"))
     assert client.get("/console/agents").status_code == 403
+
+
+def test_the_list_can_be_taken_along(world: World, admin: Client) -> None:
+    add(admin, "acmething/")
+    lines = admin.get("/console/agents/list.csv").text.splitlines()
+    assert len(lines) == 2
+    assert "acmething/" in lines[1]
+
+
+def test_with_several_brands_no_brand_decides_for_the_others(world: World, admin: Client) -> None:
+    make_world(world.session, "other")
+    answer = admin.get("/console/agents")
+    assert answer.status_code == 403
+    assert "its operator keeps this list" in answer.text
+    assert add(admin, "acmething/") == 403
+    assert agent_list.patterns(world.session) == []
