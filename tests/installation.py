@@ -17,6 +17,7 @@ from threading import Thread
 from typing import Any
 from uuid import uuid4
 
+import sqlalchemy as sa
 from standardwebhooks import Webhook
 
 from tests.delivery.mailserver import MailServer, free_port, listening
@@ -28,6 +29,11 @@ class Installation:
     def __init__(self, environ: dict[str, str], mails: MailServer) -> None:
         self.environ, self.mails = environ, mails
         self.url = environ["AMPLIFY_BASE_URL"]
+
+    def engine(self) -> sa.Engine:
+        """Its database, for what a test cannot wait for."""
+        url = sa.make_url(self.environ["AMPLIFY_DATABASE_URL"])
+        return sa.create_engine(url if "sqlite" in url.drivername else url.set(drivername="postgresql+psycopg"))
 
     def run(self, *arguments: str) -> Any:
         """`amplify ... --json`; its answer."""

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+import sqlalchemy as sa
 from playwright.sync_api import Page, sync_playwright
 
+from amplify.delivery.models import Message
 from tests.e2e.conftest import ARGUMENTS
 from tests.installation import Installation, installed, shop, until
 from tools import browser
@@ -63,6 +65,7 @@ def new_page() -> Iterator[Callable[..., Page]]:
 
 def test_from_a_score_to_the_reward_in_the_advocates_inbox(story: Story, new_page: Callable[..., Page]) -> None:
     share_url = ana_answers_and_is_asked_by_mail(story)
+    an_hour_passes(story)
     code = she_shares_with_a_friend(new_page(**PHONE), share_url)
     a_machine_looks_at_the_link(story, code)
     click = a_friend_follows_it(story, new_page(user_agent=FRIEND), code)
@@ -71,6 +74,19 @@ def test_from_a_score_to_the_reward_in_the_advocates_inbox(story: Story, new_pag
     a_marketer_starts_a_campaign(story, new_page(width=1280))
     the_reward_arrives(story)
     a_guest_answers_on_the_page(story, new_page(**PHONE))
+
+
+def an_hour_passes(story: Story) -> None:
+    """Since the mail was sent: who follows a link at the moment of the mail that leads to it is no person."""
+    engine = story.install.engine()
+    sent = sa.update(Message).where(Message.state == "sent")
+
+    def passes() -> int:
+        with engine.begin() as connection:
+            return connection.execute(sent.values(sent_at=datetime.now(UTC) - timedelta(hours=1))).rowcount
+
+    until(passes)
+    engine.dispose()
 
 
 def ana_answers_and_is_asked_by_mail(story: Story) -> str:
