@@ -12,7 +12,7 @@ from amplify.accounts.models import Role, User
 from amplify.accounts.passwords import MIN_LENGTH, hashed
 from amplify.accounts.signing import create_signing_key, rotate_signing_key, verify_signed
 from amplify.brands.models import Brand
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand, BusinessLine, Location
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.i18n import LANGUAGES
 from amplify.core.i18n import lazy_gettext as _l

@@ -20,7 +20,7 @@ from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignS
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.events import publish
 from amplify.core.i18n import lazy_gettext as _l

@@ -8,11 +8,25 @@ from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
 from amplify.core.db import is_sqlite
+
+
+def insert_ignore(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
+    """Insert the rows whose unique keys are not there yet; how many were new. All rows name the same columns."""
+    if not rows:
+        return 0
+    # RETURNING counts truly: a driver's rowcount over many parameter sets does not.
+    key = sa.inspect(table).primary_key[0]
+    if is_sqlite(session):
+        ignoring = sqlite.insert(table).on_conflict_do_nothing().returning(key)
+        return len(session.execute(ignoring, rows).all())
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    return len(session.execute(_unnested(sa.inspect(table).local_table, tuple(columns), key), columns).all())
 
 
 def upsert(
@@ -92,3 +106,10 @@ def _prepared(
     conflict = f"ON CONFLICT ({key}) DO UPDATE SET {update}"
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source} {conflict}"
     return statement, [(place, convert) for place, convert in converters if convert]
+
+
+@cache
+def _unnested(table: sa.Table, names: tuple[str, ...], key: Any) -> Any:
+    """One array a column: a statement with a mark for each value takes longer to read than its rows to store."""
+    arrays = (sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(table.c[name].type))) for name in names)
+    return postgresql.insert(table).from_select(names, sa.select(*arrays)).on_conflict_do_nothing().returning(key)

@@ -9,12 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from functools import cache
 from typing import Annotated, Any, ClassVar
 
 import sqlalchemy as sa
 from flask_sqlalchemy_lite import SQLAlchemy
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
@@ -143,26 +141,6 @@ def _begin_sqlite(connection: Connection) -> None:
 def is_sqlite(session: Session) -> bool:
     """Which of the two databases this session talks to."""
     return session.get_bind().dialect.name == "sqlite"
-
-
-def insert_ignore(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
-    """Insert the rows whose unique keys are not there yet; how many were new. All rows name the same columns."""
-    if not rows:
-        return 0
-    # RETURNING counts truly: a driver's rowcount over many parameter sets does not.
-    key = sa.inspect(table).primary_key[0]
-    if is_sqlite(session):
-        ignoring = sqlite.insert(table).on_conflict_do_nothing().returning(key)
-        return len(session.execute(ignoring, rows).all())
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return len(session.execute(_insert_unnested(sa.inspect(table).local_table, tuple(columns), key), columns).all())
-
-
-@cache
-def _insert_unnested(table: sa.Table, names: tuple[str, ...], key: Any) -> Any:
-    """One array a column: a statement with a mark for each value takes longer to read than its rows to store."""
-    arrays = (sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(table.c[name].type))) for name in names)
-    return postgresql.insert(table).from_select(names, sa.select(*arrays)).on_conflict_do_nothing().returning(key)
 
 
 def fence_sql(name: str) -> str:

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from amplify.core import clock
-from amplify.core.db import Base, Instant, Text200, insert_ignore, is_sqlite
+from amplify.core.bulk import insert_ignore
+from amplify.core.db import Base, Instant, Text200, is_sqlite
 
 WORKER = "worker:"
 

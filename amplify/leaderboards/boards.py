@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.leaderboards.folding import BoardName
 from amplify.leaderboards.models import Board
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import audience_board, board_ids
 from amplify.leaderboards.decay import half_lives

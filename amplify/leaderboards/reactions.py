@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock
-from amplify.core.db import enter_fence, insert_ignore
+from amplify.core.bulk import insert_ignore
+from amplify.core.db import enter_fence
 from amplify.leaderboards.models import PointsEntry
 from amplify.sharing.models import ShareLink
 from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Malformed
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards.models import CodeSequence, Reward, RewardCode

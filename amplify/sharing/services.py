@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock, events
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.i18n import best_language
 from amplify.core.tokens import short_code
 from amplify.customers.models import Customer

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from amplify.brands.models import Brand, BusinessLine, Location
 from amplify.brands.services import slugify
 from amplify.core import clock, events
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.customers.bulk import Person, find_or_create_many
 from amplify.surveys.events import SurveyAnswered
 from amplify.surveys.mapping import Mapping

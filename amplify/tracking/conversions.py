@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.events import publish
 from amplify.core.i18n import lazy_gettext as _l

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.tracking.models import Cursor
 
 

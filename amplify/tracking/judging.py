@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.tracking import verdicts
 from amplify.tracking.models import TRACKER, Click, FirstClick
 from amplify.tracking.surroundings import Window, read_surroundings

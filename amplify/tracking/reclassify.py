@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock, failpoints
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.events import publish
 from amplify.sharing import services as sharing
 from amplify.sharing.models import ShareLink

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand, allow_target
 from amplify.campaigns.models import Campaign
-from amplify.core.db import enter_fence, horizon, insert_ignore
+from amplify.core.bulk import insert_ignore
+from amplify.core.db import enter_fence, horizon
 from amplify.core.errors import Invalid
 from amplify.core.events import publish
 from amplify.core.tokens import uuid7

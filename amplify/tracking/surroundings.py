@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.asks.models import Ask
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.delivery.models import Message
 from amplify.sharing.models import ShareLink
 from amplify.tracking import agent_list

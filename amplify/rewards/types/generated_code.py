@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, field_validator
 from sqlalchemy.orm import Session
 
-from amplify.core.db import insert_ignore
+from amplify.core.bulk import insert_ignore
 from amplify.core.errors import AmplifyError, Invalid
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards.models import CodeSequence, Push, Reward, RewardCode
