@@ -8,6 +8,7 @@ import click
 
 from amplify.cli.serve import run, settle
 from amplify.core.settings import PREFIX, Settings
+from amplify.demo.shape import fits
 
 FOLDER = Path("var/demo")
 
@@ -19,6 +20,9 @@ def command(port: int, reset: bool) -> None:
     """Make (once) and serve a demo brand with ninety days of history, on SQLite, with mail printed to the screen."""
     if reset:
         shutil.rmtree(FOLDER, ignore_errors=True)
+    if FOLDER.exists() and not fits(FOLDER):
+        click.echo("The demo's data were made by another version of Amplify: making them again.")
+        shutil.rmtree(FOLDER)
     if not FOLDER.exists():
         _make()
     environ = {"ENV": "demo", "DATA_DIR": str(FOLDER), "MAIL": "console", "BASE_URL": f"http://127.0.0.1:{port}"}

@@ -11,6 +11,7 @@ from amplify.core import clock, schema
 from amplify.core.db import db
 from amplify.core.settings import load
 from amplify.demo.seed import seed
+from amplify.demo.shape import mark
 
 
 def make(folder: Path) -> None:
@@ -33,4 +34,5 @@ def make(folder: Path) -> None:
         seed(db.session, clock.now(), lambda done, of: progress.update(bar, completed=done, total=of))
         db.session.close()
         db.engine.dispose()
+    mark(making)
     making.rename(folder)
