@@ -2,7 +2,6 @@
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -14,25 +13,11 @@ from sqlalchemy.orm import Session
 from amplify.accounts.models import User
 from amplify.brands.models import Brand
 from amplify.core import paths
-from amplify.core.web import amplify
-from amplify.demo.links import links
 from amplify.demo.seed import seed
-from amplify.sharing.tokens import PURPOSE
 from tests.client import Client
+from tests.every_page import addresses
 
 LANGUAGES = ("en", "es")
-# Answers of another kind than a page: their own tests look at them.
-NOT_PAGES = ("static", "/api/", ".csv", ".png", ".svg", ".css", "/metrics", "/healthz", "/readyz")
-# Addresses that need something a brand need not have: a run, an upload, a one-time token. Their own tests have it.
-ELSEWHERE = (
-    "imports/<int:",
-    "thanks/<token>",
-    "/reset/<token>",
-    "/s/<code>",
-    "/unsubscribe/",
-    "/share/<token>/",
-    "/probe/",  # planted by the guard's tests
-)
 TAG = re.compile(r"<(script|style|template)\b.*?</\1>|<[^>]+>", re.DOTALL)
 # Words of the other language on purpose: a campaign's form holds both.
 ENGLISH = re.compile(r"<(\w+)\b[^>]*\blang=\"en\"[^>]*>.*?</\1>", re.DOTALL)
@@ -53,27 +38,6 @@ def english() -> list[str]:
     return [said for said, spanish in messages if said != spanish and "%(" not in said and len(said.split()) > WORDS]
 
 
-def _addresses(app: APIFlask, session: Session, brand: Brand) -> Iterator[str]:
-    """One address for every page that takes a GET."""
-    values = _values(session, brand)
-    for rule in app.url_map.iter_rules():
-        address = rule.rule
-        if "GET" not in (rule.methods or ()) or any(part in address for part in NOT_PAGES + ELSEWHERE):
-            continue
-        yield re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: values[found[1]], address)
-
-
-def _values(session: Session, brand: Brand) -> dict[str, str]:
-    known = links(session, brand.id, amplify().signer(PURPOSE))
-    (token,) = {link.path.split("/")[2] for link in known if link.path.startswith("/board/")}
-    newest = {
-        f"{table}_id": str(session.scalar(sa.text(f"SELECT max(id) FROM {table}s")))  # noqa: S608  our own names
-        for table in ("campaign", "survey", "customer")
-    }
-    link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
-    return {"token": token, "brand": brand.slug, "slug": brand.slug, "survey": "stay", "link_id": link_id, **newest}
-
-
 def _text(page: str) -> str:
     return re.sub(r"\s+", " ", html.unescape(TAG.sub(" ", page)))
 
@@ -83,7 +47,7 @@ def test_every_page_speaks_both_languages(
 ) -> None:
     client.sign_in(session.scalars(sa.select(User).where(User.email == "ada@brisa.example")).one())
     looked_at = 0
-    for address in _addresses(app, session, living):
+    for address in addresses(app, session, living):
         for language in LANGUAGES:
             answer = client.get(address, query_string={"lang": language}, follow_redirects=False)
             assert answer.status_code in (200, 302, 303), (address, answer.status_code)

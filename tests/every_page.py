@@ -1,0 +1,47 @@
+"""The addresses of every page there is: a new page is looked at by the tests without being named anywhere."""
+
+import re
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+from apiflask import APIFlask
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.core.web import amplify
+from amplify.demo.links import links
+from amplify.sharing.tokens import PURPOSE
+
+# Answers of another kind than a page: their own tests look at them.
+NOT_PAGES = ("static", "/api/", ".csv", ".png", ".svg", ".css", "/metrics", "/healthz", "/readyz")
+# Addresses that need something a brand need not have: a run, an upload, a one-time token. Their own tests have it.
+ELSEWHERE = (
+    "imports/<int:",
+    "thanks/<token>",
+    "/reset/<token>",
+    "/s/<code>",
+    "/unsubscribe/",
+    "/share/<token>/",
+    "/probe/",  # planted by the guard's tests
+)
+
+
+def addresses(app: APIFlask, session: Session, brand: Brand) -> Iterator[str]:
+    """One address for every page that takes a GET. `brand`: the demo's, or a small version of it."""
+    values = _values(session, brand)
+    for rule in app.url_map.iter_rules():
+        address = rule.rule
+        if "GET" not in (rule.methods or ()) or any(part in address for part in NOT_PAGES + ELSEWHERE):
+            continue
+        yield re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: values[found[1]], address)
+
+
+def _values(session: Session, brand: Brand) -> dict[str, str]:
+    known = links(session, brand.id, amplify().signer(PURPOSE))
+    (token,) = {link.path.split("/")[2] for link in known if link.path.startswith("/board/")}
+    newest = {
+        f"{table}_id": str(session.scalar(sa.text(f"SELECT max(id) FROM {table}s")))  # noqa: S608  our own names
+        for table in ("campaign", "survey", "customer")
+    }
+    link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
+    return {"token": token, "brand": brand.slug, "slug": brand.slug, "survey": "stay", "link_id": link_id, **newest}
