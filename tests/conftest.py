@@ -77,7 +77,13 @@ def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 @pytest.fixture(scope="session")
 def settings(new_database: Any, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     data: Path = tmp_path_factory.mktemp("data")
-    return Settings(env="test", database_url=new_database(), data_dir=data, base_url="http://localhost")
+    return Settings(
+        env="test",
+        database_url=new_database(),
+        data_dir=data,
+        base_url="http://localhost",
+        outgoing_to_loopback=True,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     smtp_tls: Literal["none", "starttls", "tls"] = "none"
     smtp_timeout_seconds: float = Field(20.0, gt=0, le=120)
     mail_from: str = "Amplify <hello@amplify.example>"
+    # Tests and the demo answer their own webhooks; anywhere else this would let a brand's address reach inside.
+    outgoing_to_loopback: bool = False
 
     # Requests per minute and caller; 0 switches a limit off. Tracked links and signed postbacks are never limited.
     limit_sign_in: int = Field(10, ge=0)
@@ -114,6 +116,7 @@ class Settings(BaseSettings):
             "base_url: production needs https://": self.base_url.startswith("https://"),
             "mail: production sends by smtp": self.mail == "smtp",
             "mail_from: production needs an address of yours": "@amplify.example" not in self.mail_from,
+            "outgoing_to_loopback: production calls no addresses of its own machine": not self.outgoing_to_loopback,
             "smtp_tls: a password is not sent in the clear": (
                 not self.smtp_password or self.smtp_tls != "none" or self.smtp_host in ("localhost", "127.0.0.1", "::1")
             ),

@@ -139,6 +139,7 @@ def test_production_starts_when_it_is_safe() -> None:
         ("BASE_URL", "http://share.example.org"),
         ("MAIL", "console"),
         ("MAIL_FROM", "Amplify <hello@amplify.example>"),
+        ("OUTGOING_TO_LOOPBACK", "true"),
     ],
 )
 def test_production_refuses_what_is_not_safe(name: str, value: str) -> None:
