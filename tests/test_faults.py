@@ -1,11 +1,13 @@
 """A short form of `python3 run.py faults worker`: few kills, one planted bug, and the auditor's own eyesight."""
 
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.faults import power
 from tests.faults.audit import Evidence, Owed, repeats, wrongs
 from tests.faults.sink import Copy
 from tests.faults.worker import Plan, Row, kills, noted_before_sent
@@ -28,6 +30,18 @@ def test_a_worker_that_calls_mails_sent_too_early_is_caught(plan: Plan) -> None:
     row = noted_before_sent(plan)
     assert any("never left" in wrong for wrong in row.wrongs), row.wrongs
     assert row.ok
+
+
+def test_a_power_cut_loses_nothing_that_was_acknowledged_or_says_what_the_machine_lacks(plan: Plan) -> None:
+    """A container without the right to mount cannot show it; it must say so, and why."""
+    lacking = power.lacking(plan.place("possible"))
+    if lacking:
+        with pytest.raises(SystemExit, match="A power cut needs Linux, root"):
+            power.plan_of(plan.database, plan.new_database, plan.place("refused"), Namespace(kills=1, seed=1))
+        return
+    assert power.cuts(plan, 3, bug="does-not-wait-for-the-disk").ok
+    held = power.cuts(plan, 1)
+    assert (held.wrongs, held.kills) == ([], 1)
 
 
 def test_a_planted_bug_that_nobody_sees_makes_the_whole_run_fail() -> None:

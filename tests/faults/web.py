@@ -152,10 +152,8 @@ def kills(plan: worker.Plan, number: int, bug: str = "") -> worker.Row:
     began, dice = time.monotonic(), random.Random(plan.seed)  # noqa: S311 (when to kill, not what to hide)
     folder, database = plan.place(f"web{bug}"), plan.new_database()
     folder.mkdir(parents=True, exist_ok=True)
-    address = sa.make_url(database)
-    drivername = "postgresql+psycopg" if address.get_backend_name() == "postgresql" else "sqlite"
-    engine = sa.create_engine(address.set(drivername=drivername))
-    code = _make_link(engine)
+    engine = engine_of(database)
+    code = make_link(engine)
     recoveries: list[float] = []
     wrongs: list[str] = []
     target = "tests.faults.web:hasty" if bug else "amplify.front:create"
@@ -177,7 +175,15 @@ def kills(plan: worker.Plan, number: int, bug: str = "") -> worker.Row:
     return worker.Row(plan.database, "web kill -9", did, wrongs, took, 0, len(recoveries), longest, bug)
 
 
-def _make_link(engine: Engine) -> str:
+def engine_of(database: str) -> Engine:
+    """For the auditor's own eyes."""
+    address = sa.make_url(database)
+    drivername = "postgresql+psycopg" if address.get_backend_name() == "postgresql" else "sqlite"
+    return sa.create_engine(address.set(drivername=drivername))
+
+
+def make_link(engine: Engine) -> str:
+    """Tables, a brand and a link of it; its code."""
     schema.upgrade(engine)
     with Session(engine) as session, session.begin():
         world = make_world(session)
