@@ -72,6 +72,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
 ELSEWHERE: Mapping[str, str] = {
     "clicks": "requests of friends; the visitor is a hash whose salt is deleted after the day",
     "click_verdicts": "what a click was",
+    "click_counts": "sums of them by link and hour",
     "first_clicks": "hashes of friends, deleted after a day",
     "head_hits": "hashes of friends, deleted after seconds",
     "corrections": "which clicks count otherwise than before, until that is in points_entries",

@@ -14,7 +14,7 @@ from amplify.leaderboards.folding import BoardName, boards_of
 from amplify.leaderboards.models import PointsEntry
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.conversions import ATTRIBUTED
-from amplify.tracking.models import Click, ClickVerdict, Conversion
+from amplify.tracking.models import Click, ClickCount, Conversion
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,13 @@ def _lines(
 
 def _clicks_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
     counted = (
-        sa.select(ClickVerdict.verdict, ClickVerdict.rule, sa.func.count())
-        .join(ShareLink, ShareLink.id == ClickVerdict.link_id)
-        .where(ShareLink.advocate_id == advocate_id, ClickVerdict.verdict != "human")
-        .group_by(ClickVerdict.verdict, ClickVerdict.rule)
-        .order_by(sa.func.count().desc(), ClickVerdict.rule)
+        sa.select(ClickCount.verdict, ClickCount.rule, sa.func.sum(ClickCount.n))
+        .join(ShareLink, ShareLink.id == ClickCount.link_id)
+        .where(ShareLink.advocate_id == advocate_id, ClickCount.verdict != "human")
+        .group_by(ClickCount.verdict, ClickCount.rule)
+        .order_by(sa.func.sum(ClickCount.n).desc(), ClickCount.rule)
     )
-    return [NotCounted("click", verdict, rule, n) for verdict, rule, n in session.execute(counted)]
+    return [NotCounted("click", verdict, rule, int(n)) for verdict, rule, n in session.execute(counted)]
 
 
 def _orders_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
@@ -129,5 +129,5 @@ def _orders_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
 
 
 def _raw_clicks(session: Session, advocate_id: int) -> int:
-    mine = sa.select(sa.func.count(Click.id)).join(ShareLink, ShareLink.id == Click.link_id)
+    mine = sa.select(sa.func.sum(ClickCount.n)).join(ShareLink, ShareLink.id == ClickCount.link_id)
     return int(session.scalar(mine.where(ShareLink.advocate_id == advocate_id)) or 0)

@@ -20,7 +20,7 @@ from amplify.leaderboards.histogram import Place, place_of, ranked_on
 from amplify.leaderboards.models import Board, Standing
 from amplify.leaderboards.snapshots import is_ranked, ranking_order
 from amplify.sharing.models import Advocate, ShareLink
-from amplify.tracking.models import Click
+from amplify.tracking.models import ClickCount
 from amplify.tracking.queries import board_name
 
 # The column of a link that says whether it counts on a board of this kind.
@@ -39,7 +39,7 @@ COLUMNS: tuple[Any, ...] = (
 
 class Row(NamedTuple):
     """One line of a board. Scores are points now; `recognition` counts acts of sharing too and is never a reason for
-    a reward. `raw_clicks` are all requests of the links, machines and repeats among them."""
+    a reward. `raw_clicks` are all judged requests of the links, machines and repeats too."""
 
     rank: int
     advocate_id: int
@@ -177,11 +177,11 @@ def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now
 
 
 def raw_clicks(session: Session, board: Board, advocate_ids: Sequence[int]) -> dict[int, int]:
-    """How many requests the links of these advocates got that count on this board, whatever they were."""
+    """How many requests the links of these advocates got that count on this board, whatever they were judged to be."""
     which = {"brand": board.brand_id, "who": list(advocate_ids)}
     if board.kind in LINK_COLUMNS:
         which["ref"] = board.ref_id
-    return {row[0]: row[1] for row in session.execute(_raw_clicks(board.kind), which)}
+    return {row[0]: int(row[1]) for row in session.execute(_raw_clicks(board.kind), which)}
 
 
 @cache
@@ -190,6 +190,6 @@ def _raw_clicks(kind: str) -> sa.Select[Any]:
     mine = [ShareLink.brand_id == sa.bindparam("brand"), who]
     if column := LINK_COLUMNS.get(kind):
         mine.append(column == sa.bindparam("ref"))
-    columns: tuple[Any, ...] = (ShareLink.advocate_id, sa.func.count(Click.id))
-    joined = sa.select(*columns).join(Click, Click.link_id == ShareLink.id)
+    columns: tuple[Any, ...] = (ShareLink.advocate_id, sa.func.sum(ClickCount.n))
+    joined = sa.select(*columns).join(ClickCount, ClickCount.link_id == ShareLink.id)
     return joined.where(*mine).group_by(ShareLink.advocate_id)

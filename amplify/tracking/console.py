@@ -17,7 +17,7 @@ from amplify.core.security import staff
 from amplify.core.ui import number
 from amplify.core.web import amplify
 from amplify.sharing.channel import registry
-from amplify.tracking import queries
+from amplify.tracking import figures, queries
 from amplify.tracking.wording import verdict_words
 
 blueprint = Blueprint("links", __name__, url_prefix="/console/links")
@@ -69,6 +69,7 @@ def one(link_id: int) -> str:
     return render_template(
         "tracking/link.html",
         link=link,
+        days=figures.days_of(db.session, g.brand, link) if link.raw else None,
         clicks=queries.clicks(db.session, link.id),
         reasons=_reason_lines(link.id),
         address=f"{amplify().settings.base_url}/s/{link.code}",

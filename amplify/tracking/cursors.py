@@ -7,6 +7,9 @@ from amplify.core import clock
 from amplify.core.bulk import insert_ignore
 from amplify.tracking.models import Cursor
 
+# The tracker's cursor over the clicks: what lies behind it has no verdict yet.
+TRACKER = "clicks"
+
 
 def take(session: Session, name: str, *, wait: bool = False) -> Cursor | None:
     """The cursor, held until this transaction ends; None when another worker holds it and we do not `wait`.
@@ -16,3 +19,8 @@ def take(session: Session, name: str, *, wait: bool = False) -> Cursor | None:
     insert_ignore(session, Cursor, [{"name": name, "position": 0, "moved_at": clock.now()}])
     mine = sa.select(Cursor).where(Cursor.name == name).with_for_update(skip_locked=not wait)
     return session.scalar(mine.execution_options(populate_existing=True))
+
+
+def place_of(session: Session, name: str) -> int:
+    """How far a reader has come; 0 before it began."""
+    return session.scalar(sa.select(Cursor.position).where(Cursor.name == name)) or 0

@@ -39,14 +39,31 @@ class ClickVerdict(Base):
     """What a click was, by which rule: see verdicts.VERDICTS. Can be derived again."""
 
     __tablename__ = "click_verdicts"
-    __table_args__ = (sa.Index("ix_click_verdicts_link_verdict", "link_id", "verdict"),)
 
     click_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False)
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"))
     verdict: Mapped[Text40]
     rule: Mapped[Text80]
     rules_version: Mapped[int] = mapped_column(sa.Integer)
     judged_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class ClickCount(Base):
+    """How many clicks of a link in one hour got one verdict by one rule: see counting.py.
+
+    Moved in the transaction that judges. `n` stays when raw clicks are removed; `removed` says how many of them were.
+    So `n - removed` is, at any moment, the number of stored clicks with this verdict.
+    """
+
+    __tablename__ = "click_counts"
+    __table_args__ = (sa.Index("ix_click_counts_brand", "brand_id", "hour"), {"sqlite_with_rowid": False})
+
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    hour: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)  # since the Unix epoch, UTC
+    verdict: Mapped[Text40] = mapped_column(primary_key=True)
+    rule: Mapped[Text80] = mapped_column(primary_key=True)
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    n: Mapped[int] = mapped_column(sa.Integer)
+    removed: Mapped[int] = mapped_column(sa.Integer, default=0)
 
 
 class FirstClick(Base):

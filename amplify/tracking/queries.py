@@ -15,7 +15,8 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.sharing.outcomes import Figure
-from amplify.tracking.models import Click, ClickVerdict, Conversion
+from amplify.tracking import counting
+from amplify.tracking.models import Click, ClickCount, ClickVerdict, Conversion
 
 PAGE = 50
 SORTS = ("created", "raw", "human", "orders")
@@ -56,13 +57,13 @@ def links(
     """A page of the brand's links and how many there are. `sort` is one of SORTS, with "-" for largest first."""
     mine = [ShareLink.brand_id == brand_id, *([ShareLink.campaign_id == campaign_id] if campaign_id else [])]
     total = session.scalar(sa.select(sa.func.count()).select_from(ShareLink).where(*mine)) or 0
-    query = _with_counts(brand_id).where(*mine).order_by(*_order(sort)).limit(PAGE).offset((page - 1) * PAGE)
+    query = _with_counts(session, brand_id).where(*mine).order_by(*_order(sort)).limit(PAGE).offset((page - 1) * PAGE)
     return [_link_row(row) for row in session.execute(query)], int(total)
 
 
 def link_of(session: Session, brand_id: int, link_id: int) -> LinkRow:
     """One link of the brand. Raises NotFound, also for another brand's."""
-    query = _with_counts(brand_id).where(ShareLink.brand_id == brand_id, ShareLink.id == link_id)
+    query = _with_counts(session, brand_id).where(ShareLink.brand_id == brand_id, ShareLink.id == link_id)
     found = session.execute(query).first()
     if found is None:
         raise NotFound(_l("There is no such link."))
@@ -71,17 +72,21 @@ def link_of(session: Session, brand_id: int, link_id: int) -> LinkRow:
 
 def reasons(session: Session, brand_id: int, *, link_id: int | None = None) -> list[Reason]:
     """How the clicks of one link (of all the brand's links) were judged, most frequent first."""
-    n = sa.func.count(Click.id)
-    query = (
-        sa.select(ClickVerdict.verdict, ClickVerdict.rule, n)
-        .select_from(Click)
-        .join(ShareLink, ShareLink.id == Click.link_id)
-        .outerjoin(ClickVerdict, ClickVerdict.click_id == Click.id)
-        .where(ShareLink.brand_id == brand_id, *([ShareLink.id == link_id] if link_id else []))
-        .group_by(ClickVerdict.verdict, ClickVerdict.rule)
-        .order_by(n.desc(), ClickVerdict.rule)
-    )
-    return [Reason(verdict, rule or "", count) for verdict, rule, count in session.execute(query)]
+    mine = [ClickCount.brand_id == brand_id, *([ClickCount.link_id == link_id] if link_id else [])]
+    counted = sa.select(ClickCount.verdict, ClickCount.rule, sa.func.sum(ClickCount.n)).where(*mine)
+    found = session.execute(counted.group_by(ClickCount.verdict, ClickCount.rule))
+    judged = [Reason(verdict, rule, int(n)) for verdict, rule, n in found]
+    which = [ShareLink.brand_id == brand_id, *([ShareLink.id == link_id] if link_id else [])]
+    waiting = session.scalar(sa.select(sa.func.sum(counting.waiting(session, *which).c.n))) or 0
+    return sorted([*judged, *([Reason(None, "", int(waiting))] if waiting else [])], key=lambda one: (-one.n, one.rule))
+
+
+def hours(session: Session, link_id: int, since: int) -> Sequence[tuple[int, int, int]]:
+    """A link's hours from `since` (counted from the epoch) in which somebody came: hour, judged clicks, human ones."""
+    columns = sa.select(ClickCount.hour, _sum(), _sum(human=True))
+    mine = ClickCount.link_id == link_id, ClickCount.hour >= since
+    query = columns.where(*mine).group_by(ClickCount.hour).order_by(ClickCount.hour)
+    return [(hour, int(raw), int(human)) for hour, raw, human in session.execute(query)]
 
 
 def clicks(session: Session, link_id: int, limit: int = 100) -> Sequence[Any]:
@@ -100,19 +105,18 @@ def clicks(session: Session, link_id: int, limit: int = 100) -> Sequence[Any]:
 def recent(session: Session, brand_id: int, days: int = 30) -> tuple[int, int, int]:
     """Raw clicks, human clicks and attributed orders of the last days."""
     since = clock.now() - timedelta(days=days)
-    counted = sa.select(sa.func.count(Click.id), sa.func.count(ClickVerdict.click_id))
-    only_human = sa.and_(ClickVerdict.click_id == Click.id, ClickVerdict.verdict == "human")
-    joined = counted.select_from(Click).join(ShareLink, ShareLink.id == Click.link_id)
-    query = joined.outerjoin(ClickVerdict, only_human).where(ShareLink.brand_id == brand_id, Click.at >= since)
-    raw, human = session.execute(query).one()
+    counted = ClickCount.brand_id == brand_id, ClickCount.hour >= counting.hour_of(since)
+    judged, human = session.execute(sa.select(_sum(), _sum(human=True)).where(*counted)).one()
+    waiting = sa.select(sa.func.sum(counting.waiting(session, ShareLink.brand_id == brand_id).c.n))
+    raw = int(judged) + int(session.scalar(waiting) or 0)
     mine = Conversion.brand_id == brand_id, Conversion.link_id.is_not(None), Conversion.occurred_at >= since
-    return raw, human, session.scalar(sa.select(sa.func.count()).select_from(Conversion).where(*mine)) or 0
+    return raw, int(human), session.scalar(sa.select(sa.func.count()).select_from(Conversion).where(*mine)) or 0
 
 
 def outcomes(session: Session, advocate: Advocate) -> list[Figure]:
     """What the advocate sees on their share page of what followed."""
     mine = ShareLink.advocate_id == advocate.id
-    counts = _with_counts(advocate.brand_id).where(mine).subquery()
+    counts = _with_counts(session, advocate.brand_id).where(mine).subquery()
     raw, human, orders = session.execute(
         sa.select(*(sa.func.coalesce(sa.func.sum(counts.c[name]), 0) for name in ("raw", "human", "orders")))
     ).one()
@@ -122,29 +126,37 @@ def outcomes(session: Session, advocate: Advocate) -> list[Figure]:
     return [Figure(_l("People who followed it"), int(human), note), Figure(_l("Purchases that followed"), int(orders))]
 
 
-def _with_counts(brand_id: int) -> sa.Select[*tuple[Any, ...]]:
+def _with_counts(session: Session, brand_id: int) -> sa.Select[*tuple[Any, ...]]:
     """Links with their counts. Each count is a subquery per link: cheap for the page that is shown."""
+    waiting = counting.waiting(session)
+    judged = sa.select(_sum()).where(ClickCount.link_id == ShareLink.id)
+    human = sa.select(_sum(human=True)).where(ClickCount.link_id == ShareLink.id)
+    orders = Conversion.link_id == ShareLink.id, Conversion.refunded_at.is_(None)
     return (
         sa.select(
             ShareLink,
             Advocate,
             Customer.erased_at,
             Campaign.name.label("campaign"),
-            _count(Click.id, Click.link_id == ShareLink.id).label("raw"),
-            _count(ClickVerdict.click_id, ClickVerdict.link_id == ShareLink.id, ClickVerdict.verdict == "human").label(
-                "human"
-            ),
-            _count(Conversion.id, Conversion.link_id == ShareLink.id, Conversion.refunded_at.is_(None)).label("orders"),
+            (_of_link(judged) + sa.func.coalesce(waiting.c.n, 0)).label("raw"),
+            _of_link(human).label("human"),
+            _of_link(sa.select(sa.func.count(Conversion.id)).where(*orders)).label("orders"),
         )
         .join(Advocate, Advocate.id == ShareLink.advocate_id)
         .join(Campaign, Campaign.id == ShareLink.campaign_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
+        .outerjoin(waiting, waiting.c.link_id == ShareLink.id)
         .where(ShareLink.brand_id == brand_id)
     )
 
 
-def _count(key: Any, *where: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.count(key)).where(*where).correlate(ShareLink).scalar_subquery()
+def _sum(*, human: bool = False) -> sa.ColumnElement[int]:
+    n = sa.case((ClickCount.verdict == "human", ClickCount.n), else_=0) if human else ClickCount.n
+    return sa.cast(sa.func.coalesce(sa.func.sum(n), 0), sa.BigInteger)
+
+
+def _of_link(query: sa.Select[Any]) -> sa.ScalarSelect[int]:
+    return query.correlate(ShareLink).scalar_subquery()
 
 
 def _order(sort: str) -> list[Any]:

@@ -7,6 +7,7 @@ is judged twice.
 A run begins with a UTC day. Visitor keys end with theirs, so no window from before reaches into it.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from amplify.core.bulk import insert_ignore
 from amplify.core.events import publish
 from amplify.sharing import services as sharing
 from amplify.sharing.models import ShareLink
-from amplify.tracking import cursors, verdicts
+from amplify.tracking import counting, cursors, verdicts
 from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.conversions import reconsider
 from amplify.tracking.events import ClicksReclassified
@@ -30,13 +31,10 @@ from amplify.tracking.models import (
     Click,
     ClickVerdict,
     Correction,
-    Cursor,
     FirstClick,
     HeadHit,
     Reclassification,
 )
-
-TRACKER_CURSOR = "clicks"
 
 
 class Extent(NamedTuple):
@@ -65,7 +63,7 @@ class Change:
 
 def extent_of(session: Session, since: datetime, brand_id: int | None = None) -> Extent:
     """Where a run would begin, and how many clicks it would judge. Reads them all: best inside `reading()`."""
-    tracked = _tracked(session)
+    tracked = cursors.place_of(session, cursors.TRACKER)
     counted = sa.select(sa.func.count(), sa.func.min(Click.id)).where(Click.at >= since, Click.id <= tracked)
     if brand_id is not None:
         counted = counted.join(ShareLink, ShareLink.id == Click.link_id).where(ShareLink.brand_id == brand_id)
@@ -125,14 +123,9 @@ def _start_over(session: Session, run: Reclassification) -> None:
     run.judged = run.changed = run.gained = run.lost = run.corrected = 0
 
 
-def _tracked(session: Session) -> int:
-    """How far the tracker is: what comes after has no verdict yet."""
-    return session.scalar(sa.select(Cursor.position).where(Cursor.name == TRACKER_CURSOR)) or 0
-
-
 def _next(session: Session, run: Reclassification, limit: int) -> Sequence[Any]:
     """The next clicks in their order, whosever they are, each with its verdict and rule and its brand's id."""
-    ahead = Click.id > run.position, Click.id <= _tracked(session)
+    ahead = Click.id > run.position, Click.id <= cursors.place_of(session, cursors.TRACKER)
     return session.execute(
         sa.select(Click, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
         .join(ClickVerdict, ClickVerdict.click_id == Click.id)
@@ -147,7 +140,7 @@ def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
     rows = _next(session, run, limit)
     if not rows:
         # Held: the tracker must not judge by windows that are about to be others.
-        cursors.take(session, TRACKER_CURSOR, wait=True)
+        cursors.take(session, cursors.TRACKER, wait=True)
         rows = _next(session, run, limit)
     if not rows:
         _hand_over(session, run)
@@ -164,12 +157,12 @@ def _judge_again(session: Session, run: Reclassification, rows: Sequence[Any]) -
     clicks = [row.Click for row in rows]
     judged = judge_in_order(session, clicks, run=run.id)
     pairs = zip(rows, judged, strict=True)
-    changes = [
-        Change(row.Click, row.verdict, new) for row, new in pairs if (row.verdict, row.rule) != (new.name, new.rule)
-    ]
+    changed = [(row, new) for row, new in pairs if (row.verdict, row.rule) != (new.name, new.rule)]
+    changes = [Change(row.Click, row.verdict, new) for row, new in changed]
     if changes:
         replaced = [{"click_id": change.click.id, **as_row(change.after)} for change in changes]
         session.execute(sa.update(ClickVerdict), replaced)
+        _count(session, changed)
     gained = [change.click for change in changes if change.is_gained]
     lost = [change.click for change in changes if change.is_lost]
     _note(session, run, gained, lost)
@@ -183,6 +176,15 @@ def _judge_again(session: Session, run: Reclassification, rows: Sequence[Any]) -
     run.changed += len(others)
     run.gained += len(gained)
     run.lost += len(lost)
+
+
+def _count(session: Session, changed: Sequence[tuple[Any, verdicts.Verdict]]) -> None:
+    """Out of the roll-ups of their old verdicts, into those of their new ones."""
+    moves: Counter[counting.Cell] = Counter()
+    for row, new in changed:
+        moves[counting.cell(row.Click, row.verdict, row.rule, row.brand_id)] -= 1
+        moves[counting.cell(row.Click, new.name, new.rule, row.brand_id)] += 1
+    counting.move(session, moves)
 
 
 def _note(session: Session, run: Reclassification, gained: Sequence[Click], lost: Sequence[Click]) -> None:

@@ -1,6 +1,7 @@
 """Clicks: found, recorded, judged in order exactly once, and told to whoever gives points for them."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from amplify.core.errors import Invalid
 from amplify.core.events import publish
 from amplify.core.tokens import uuid7
 from amplify.sharing.models import ShareLink
-from amplify.tracking import cursors, visitors
+from amplify.tracking import counting, cursors, visitors
 from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.conversions import attribute_pending
 from amplify.tracking.events import HumansClicked
@@ -22,7 +23,7 @@ from amplify.tracking.judging import as_row, judge_in_order
 from amplify.tracking.models import Click, ClickVerdict
 from amplify.tracking.redirect import Hit, Target
 
-FENCE = CURSOR = "clicks"
+FENCE = "clicks"
 
 
 def find_target(session: Session, code: str) -> Target | None:
@@ -97,7 +98,7 @@ def track(session: Session, limit: int) -> int:
     Verdicts, everything that follows from them and the cursor are one transaction, and only one worker at a time
     holds the cursor: each click is judged exactly once. Returns how many rows moved.
     """
-    cursor = cursors.take(session, CURSOR)
+    cursor = cursors.take(session, cursors.TRACKER)
     if cursor is None:
         return 0
     last = horizon(session, FENCE, Click.id)
@@ -111,14 +112,18 @@ def track(session: Session, limit: int) -> int:
 
 def _judge(session: Session, clicks: Sequence[Click]) -> None:
     judged = list(zip(clicks, judge_in_order(session, clicks), strict=True))
-    rows = [{"click_id": click.id, "link_id": click.link_id, **as_row(verdict)} for click, verdict in judged]
-    insert_ignore(session, ClickVerdict, rows)
-    _tell(session, [click for click, verdict in judged if verdict.name == "human"])
-
-
-def _tell(session: Session, human: Sequence[Click]) -> None:
-    confirm_shares(session, human)
-    ids = {click.link_id for click in human}
+    ids = {click.link_id for click in clicks}
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(ids)))}
+    rows = [{"click_id": click.id, **as_row(verdict)} for click, verdict in judged]
+    if insert_ignore(session, ClickVerdict, rows) == len(rows):
+        cells = (counting.cell(click, found.name, found.rule, links[click.link_id].brand_id) for click, found in judged)
+        counting.move(session, Counter(cells))
+    else:  # a cursor was put back by hand: some are counted already
+        counting.rebuild(session, ids)
+    _tell(session, [click for click, verdict in judged if verdict.name == "human"], links)
+
+
+def _tell(session: Session, human: Sequence[Click], links: Mapping[int, ShareLink]) -> None:
+    confirm_shares(session, human)
     if human:
         publish(session, HumansClicked([(click, links[click.link_id]) for click in human]))

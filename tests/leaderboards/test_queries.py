@@ -26,6 +26,7 @@ def brand_board(world: World) -> Board:
 def test_the_top_stands_in_order_with_raw_clicks_beside_human_ones(world: World) -> None:
     few, many = advocates_with(world, 1, 3)
     click(world, world.link(few, "email"), agent=FACEBOOK)
+    catch_up(world)
     rows = queries.top(world.session, brand_board(world), 10, NOON)
     assert [(row.rank, row.advocate_id, row.human_clicks, row.raw_clicks) for row in rows] == [
         (1, many.id, 3, 3),

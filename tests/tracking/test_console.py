@@ -1,5 +1,7 @@
 """The console's pages about links."""
 
+from datetime import timedelta
+
 import pytest
 import sqlalchemy as sa
 
@@ -7,10 +9,10 @@ from amplify.accounts.services import create_user
 from amplify.core.settings import Settings
 from amplify.sharing.models import Advocate
 from amplify.sharing.outcomes import outcomes
-from amplify.tracking import queries
+from amplify.tracking import figures, queries
 from amplify.tracking.services import track
 from tests.client import Client
-from tests.tracking.world import FACEBOOK, World, click, make_world
+from tests.tracking.world import CHROME, FACEBOOK, NOON, World, click, make_world
 
 
 @pytest.fixture
@@ -92,3 +94,22 @@ def test_an_advocate_is_told_what_followed_from_their_links(world: World, settin
     assert [figure.value for figure in figures[:2]] == [1, 0]
     assert "4" in str(figures[0].note)
     assert outcomes(world.session, world.advocate()) == []
+
+
+def test_the_days_of_a_link_are_those_of_the_brands_clock(world: World) -> None:
+    world.brand.timezone = "Europe/Madrid"
+    made = world.link(world.advocate(), created_at=NOON - timedelta(days=2))
+    # In UTC both are of the evening before; 22:30 there is half past midnight in Madrid.
+    for hours, visitor, agent in ((-14.5, 1, CHROME), (-13.5, 2, CHROME), (-1, 3, CHROME), (-1, 4, FACEBOOK)):
+        click(world, made, visitor=visitor, agent=agent, later=timedelta(hours=hours))
+    track(world.session, 10)
+    chart = figures.days_of(world.session, world.brand, queries.link_of(world.session, world.brand.id, made.id))
+    assert [series.values for series in chart.series] == [[0, 1, 3], [0, 1, 2]]
+    assert len(chart.categories) == 3
+
+
+def test_a_links_page_draws_its_days(world: World, staff: Client) -> None:
+    link_id = busy_link(world)
+    assert "data-chart" in staff.get(f"/console/links/{link_id}").text
+    quiet = world.link(world.advocate())
+    assert "data-chart" not in staff.get(f"/console/links/{quiet.id}").text

@@ -703,6 +703,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_standings_advocate_id"), ["advocate_id"], unique=False)
 
     op.create_table(
+        "click_counts",
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("hour", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("verdict", sa.String(length=40), nullable=False),
+        sa.Column("rule", sa.String(length=80), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_click_counts_brand_id")),
+        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_click_counts_link_id")),
+        sa.PrimaryKeyConstraint("link_id", "hour", "verdict", "rule", name=op.f("pk_click_counts")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("click_counts", schema=None) as batch_op:
+        batch_op.create_index("ix_click_counts_brand", ["brand_id", "hour"], unique=False)
+
+    op.create_table(
         "clicks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("token", sa.Uuid(), nullable=False),
@@ -821,18 +838,13 @@ def upgrade() -> None:
         sa.Column(
             "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("verdict", sa.String(length=40), nullable=False),
         sa.Column("rule", sa.String(length=80), nullable=False),
         sa.Column("rules_version", sa.Integer(), nullable=False),
         sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_click_verdicts_click_id")),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_click_verdicts_link_id")),
         sa.PrimaryKeyConstraint("click_id", name=op.f("pk_click_verdicts")),
     )
-    with op.batch_alter_table("click_verdicts", schema=None) as batch_op:
-        batch_op.create_index("ix_click_verdicts_link_verdict", ["link_id", "verdict"], unique=False)
-
     op.create_table(
         "conversions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -925,9 +937,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_conversions_click_id"))
 
     op.drop_table("conversions")
-    with op.batch_alter_table("click_verdicts", schema=None) as batch_op:
-        batch_op.drop_index("ix_click_verdicts_link_verdict")
-
     op.drop_table("click_verdicts")
     with op.batch_alter_table("shares", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_shares_link_id"))
@@ -952,6 +961,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_clicks_link_id"))
 
     op.drop_table("clicks")
+    with op.batch_alter_table("click_counts", schema=None) as batch_op:
+        batch_op.drop_index("ix_click_counts_brand")
+
+    op.drop_table("click_counts")
     with op.batch_alter_table("standings", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_standings_advocate_id"))
 
