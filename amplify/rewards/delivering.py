@@ -1,10 +1,11 @@
 """From the push ledger to the mail: each push is looked at again and its mail is ordered, with its own Message-ID.
 
-`delivery` sends and tries again; what became of the mail comes back as an event and is written into the push.
+What a provider makes is made first. `delivery` sends and tries again; what became of the mail comes back as an event and is written into the push.
 A pause holds ordered mails back, a stop calls them off.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,10 +13,14 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
+from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.errors import Invalid
 from amplify.core.failpoints import reach
 from amplify.core.jobs import enqueue, job
+from amplify.core.outgoing import Client
+from amplify.core.tokens import uuid7
+from amplify.core.web import amplify
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.models import Message
@@ -23,7 +28,10 @@ from amplify.delivery.services import PENDING, cancel, queue_message
 from amplify.rewards import mail
 from amplify.rewards.eligibility import rule_about, suppressed_among
 from amplify.rewards.models import Push, Reward
+from amplify.rewards.ordering import Round, Span, order_all, ordered_types
 from amplify.rewards.services import release
+from amplify.rewards.settling import STOPPED, held_still, settle
+from amplify.rewards.states import DUE, OPEN
 from amplify.sharing.models import Advocate
 
 NAME = "deliver-pushes"
@@ -31,7 +39,7 @@ BATCH = 100
 # Ranks per job: a million pushes are 2,000 jobs, and each of them a few short transactions.
 SPAN = 500
 HELD = "held"
-STOPPED = "the campaign was stopped"
+LATER_SECONDS = 5.0
 
 
 def order_later(session: Session, campaign: Campaign, ranks: Sequence[int], again: str = "") -> None:
@@ -45,12 +53,27 @@ def order_later(session: Session, campaign: Campaign, ranks: Sequence[int], agai
 @job(NAME)
 def deliver_pushes(payload: dict[str, Any]) -> None:
     """Order the mails of a range of ranks, a transaction per batch. Paused: they wait for CampaignReleased."""
-    session = db.session
-    while order(session, payload["campaign_id"], payload["occurrence"], *payload["ranks"]):
+    session, span = db.session, Span(payload["campaign_id"], payload["occurrence"], *payload["ranks"])
+    made = order_all(session, Client.of(amplify().settings), span)
+    while order(session, *span):
         reach("order-before-commit")
         session.commit()
         reach("order-after-commit")
     session.rollback()
+    _come_again(session, span, made)
+
+
+def _come_again(session: Session, span: Span, made: Round) -> None:
+    """A provider wants to be asked later: by a job of its own as long as it goes on, else by the engine's back-off."""
+    if made.later is None:
+        return
+    if not made.made:
+        raise made.later
+    wait = timedelta(seconds=made.later.retry_after_seconds or LATER_SECONDS)
+    payload = {"campaign_id": span.campaign_id, "occurrence": span.occurrence, "ranks": [span.first, span.last]}
+    key = f"{span.campaign_id}:{span.occurrence}:{span.first}:{uuid7()}"
+    enqueue(session, NAME, payload, key=key, not_before=clock.now() + wait)
+    session.commit()
 
 
 def order(session: Session, campaign_id: int, occurrence: int, first: int, last: int) -> int:
@@ -59,7 +82,7 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     if campaign.state in ("paused", "stopped"):
         return 0
     in_range = Push.occurrence == occurrence, Push.rank.between(first, last)
-    owed = _unordered(campaign_id).where(*in_range).order_by(Push.rank).limit(BATCH)
+    owed = _ready(_unordered(campaign_id)).where(*in_range).order_by(Push.rank).limit(BATCH)
     locked = owed.with_for_update(of=Push).execution_options(populate_existing=True)
     rows = session.execute(locked).all()
     brand = session.get_one(Brand, campaign.brand_id)
@@ -75,11 +98,6 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     return len(rows)
 
 
-def held_still(session: Session, campaign_id: int) -> Campaign:
-    """The campaign as it is now; nobody pauses or stops it before the caller's commit."""
-    return session.get_one(Campaign, campaign_id, with_for_update={"read": True}, populate_existing=True)
-
-
 def withheld(session: Session, message: Message) -> str | None:
     """The rule (eligibility.RULES) by which this message, if it is a reward's, must not leave any more. A test to
     oneself has no push; a pause or a stop has changed the message's own state."""
@@ -89,17 +107,6 @@ def withheld(session: Session, message: Message) -> str | None:
     owed = owed.outerjoin(Customer, Customer.id == Advocate.customer_id)
     found = session.execute(owed.where(Push.message_id == message.message_id)).first()
     return rule_about(message.brand_id, found.Customer, set()) if found else None
-
-
-def settle(session: Session, push: Push, state: str, reason: str = "") -> None:
-    """The outcome of a push that was owed. What is not given after all goes back to the budget; a stop does that once
-    for all of its pushes."""
-    if push.state != "earned":
-        return
-    push.state, push.reason = state, reason
-    session.flush()
-    if state == "suppressed" or (state == "cancelled" and reason != STOPPED):
-        release(session, session.get_one(Reward, push.reward_id), push.amount_minor)
 
 
 def hold(session: Session, campaign: Campaign) -> None:
@@ -123,11 +130,11 @@ def let_go(session: Session, campaign: Campaign) -> None:
 def call_off(session: Session, campaign: Campaign) -> None:
     """A stop: whatever has not left is cancelled, and its amount goes back to the budget."""
     _turn(session, campaign, (HELD,), "waiting")
-    owed = sa.select(Push.message_id).where(Push.campaign_id == campaign.id, Push.state == "earned")
+    owed = sa.select(Push.message_id).where(Push.campaign_id == campaign.id, Push.state.in_(OPEN))
     ordered = list(session.scalars(owed.where(_has_message())))
     for start in range(0, len(ordered), BATCH):
         cancel(session, campaign.brand_id, ordered[start : start + BATCH], STOPPED)
-    unordered = sa.update(Push).where(Push.campaign_id == campaign.id, Push.state == "earned", ~_has_message())
+    unordered = sa.update(Push).where(Push.campaign_id == campaign.id, Push.state.in_(OPEN), ~_has_message())
     off = unordered.values(state="cancelled", reason=STOPPED)
     session.execute(off.execution_options(synchronize_session=False))
     _give_back(session, campaign)
@@ -166,8 +173,14 @@ def _unordered(campaign_id: int) -> Any:
         sa.select(Push, Customer)
         .join(Advocate, Advocate.id == Push.advocate_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
-        .where(Push.campaign_id == campaign_id, Push.state == "earned", ~_has_message())
+        .where(Push.campaign_id == campaign_id, Push.state.in_(DUE), ~_has_message())
     )
+
+
+def _ready(pushes: Any) -> Any:
+    """Of these pushes those whose reward is there: what a provider makes has to be made before it is told of."""
+    ours = sa.select(Reward.id).where(Reward.type.not_in(ordered_types()))
+    return pushes.where(sa.or_(Push.ordered_at.is_not(None), Push.reward_id.in_(ours)))
 
 
 def _has_message() -> sa.Exists:

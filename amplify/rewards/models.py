@@ -1,5 +1,6 @@
 """What is given, from which codes, within which budget, to whom and why."""
 
+import hashlib
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, UtcDateTime
+from amplify.core.errors import Conflict
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards.states import MOVES, STATE_WORDS
 from amplify.sharing.models import Advocate
 
 
@@ -36,9 +40,49 @@ class Reward(Base):
     cap_pushes: Mapped[int | None] = mapped_column()
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)  # checked by the type's own schema
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # At most this many in all starts together, on one day (of the campaign's zone), and for one person.
+    cap_total: Mapped[int | None] = mapped_column()
+    cap_day: Mapped[int | None] = mapped_column()
+    cap_person: Mapped[int | None] = mapped_column()
+    # Why the provider gives nothing more for now (no funds, keys refused); empty: it does.
+    stalled: Mapped[str] = mapped_column(sa.Text, default="")
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
 
     campaign: Mapped[Campaign] = relationship()
+
+
+class Tally(Base):
+    """How many of a reward were given within one cap: "total", "day:2026-11-22", "person:17" (`caps.py`)."""
+
+    __tablename__ = "reward_tallies"
+    __table_args__ = (sa.CheckConstraint("n >= 0", name="n"),)
+
+    reward_id: Mapped[int] = mapped_column(sa.ForeignKey("rewards.id"), primary_key=True, autoincrement=False)
+    scope: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    n: Mapped[int] = mapped_column()
+
+
+class ProviderAccount(Base):
+    """A brand's account with a provider of rewards. The keys are sealed, and shown never again."""
+
+    __tablename__ = "provider_accounts"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "provider"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    provider: Mapped[Text40]
+    address: Mapped[str] = mapped_column(sa.String(200))
+    sealed_keys: Mapped[str] = mapped_column(sa.Text)
+    changed_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class RewardPolicy(Base):
+    """What a brand wants for all of its rewards: one worth more than `approve_above_minor` waits for two people."""
+
+    __tablename__ = "reward_policies"
+
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    approve_above_minor: Mapped[int | None] = mapped_column()
 
 
 class CodeSequence(Base):
@@ -77,7 +121,7 @@ class Push(Base):
     """The ledger: who was owed what, for which reason, with which code. Exactly one per start, advocate and channel.
 
     Code, amount, Message-ID and provider key are bound here before anything leaves, so that every copy on the wire
-    carries the same. States: earned -> sent -> redeemed | failed | cancelled | suppressed. The amounts of all but
+    carries the same. `states.py` says which states there are and how one leads to another. The amounts of all but
     cancelled and suppressed ones add up to the reward's `spent_minor`. No code is given twice: one of a pool takes its
     row in `reward_codes`, a generated one is made from this row's id. A start writes in the order of ranks, so every
     index but the first grows at its end.
@@ -111,9 +155,32 @@ class Push(Base):
     planned_at: Mapped[Instant] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     redeemed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # Who approved it first, while it waits for a second person.
+    approved_by: Mapped[str | None] = mapped_column(sa.String(200))
+    # What a provider gave for it: the number of the order there, and the link or code, sealed (`claims.py`).
+    ordered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    order_ref: Mapped[str | None] = mapped_column(sa.String(200))
+    sealed_claim: Mapped[str | None] = mapped_column(sa.Text)
 
     advocate: Mapped[Advocate] = relationship()
     reward: Mapped[Reward] = relationship()
+
+    def move(self, verb: str) -> None:
+        """Say one verb of states.MOVES. Raises Conflict when the state does not allow it."""
+        before, after, _who = MOVES[verb]
+        if self.state not in before:
+            message = _l("A reward that is %(state)s cannot do this.", state=STATE_WORDS[self.state])
+            raise Conflict(message, field="state", rule=f"{verb}-from")
+        self.state = after
+
+    @property
+    def order_key(self) -> str:
+        """What a provider knows this push by, for ever: at most 100 letters and digits, which is what Tango takes.
+
+        Made of what was bound when it was planned; another installation that shares the account makes others.
+        """
+        bound = f"{self.provider_key} {self.message_id}"
+        return "amplify" + hashlib.sha256(bound.encode()).hexdigest()[:40]
 
 
 class LeftOut(Base):

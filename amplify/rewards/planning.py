@@ -24,6 +24,7 @@ from amplify.rewards import delivering
 from amplify.rewards.eligibility import CHANNEL, Candidate, Ranked, allocate, judge
 from amplify.rewards.models import LeftOut, Push, Reward
 from amplify.rewards.services import affordable, spend
+from amplify.rewards.settling import held_still
 from amplify.rewards.types import RewardType, type_of
 
 NAME = "plan-pushes"
@@ -58,7 +59,7 @@ def plan_pushes(payload: dict[str, Any]) -> None:
 
 def _take_step(payload: dict[str, Any], step: Any) -> int:
     session = db.session
-    campaign = delivering.held_still(session, payload["campaign_id"])
+    campaign = held_still(session, payload["campaign_id"])
     if campaign.state == "stopped":
         return 0
     return int(step(session, campaign, session.get_one(Snapshot, payload["snapshot_id"]), CHUNK))
@@ -140,7 +141,7 @@ def _give(
         "advocate_id": [one.advocate_id for one in getting],
         "locale": [one.locale for one in getting],
         "rank": [one.rank for one in getting],
-        "code": list(codes.values()),
+        "code": [code or None for code in codes.values()],
         "message_id": new_message_ids(host, list(codes)),
         "provider_key": [f"{start}:{one.advocate_id}:{CHANNEL}" for one in getting],
     }

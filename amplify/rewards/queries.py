@@ -15,6 +15,7 @@ from amplify.customers.models import Customer
 from amplify.delivery.addresses import normal_form
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.rewards.models import LeftOut, Push, Reward
+from amplify.rewards.states import LEFT
 from amplify.sharing.models import Advocate
 
 
@@ -34,7 +35,7 @@ class Results:
     @property
     def sent(self) -> int:
         """Took its mail, whatever came after."""
-        return self.states["sent"] + self.states["redeemed"]
+        return sum(self.states[name] for name in LEFT)
 
     @property
     def chosen(self) -> int:

@@ -12,6 +12,9 @@ from amplify.leaderboards.services import freeze
 from amplify.rewards import delivering, mail, planning
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.services import spend
+from amplify.rewards.settling import settle
+from amplify.rewards.states import DUE
+from amplify.rewards.types import type_of
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +56,9 @@ def on_message_sent(session: Session, fact: MessageSent) -> None:
     push.sent_at = push.sent_at or fact.message.sent_at
     if push.state == "cancelled":
         _left_all_the_same(session, push)
-    if push.state == "earned":
-        push.state = "sent"
+    elif push.state in DUE:
+        push.move("send")
+        type_of(push.reward.type).told(session, push)
     push.attempts = fact.message.attempts
 
 
@@ -63,7 +67,7 @@ def on_message_not_sent(session: Session, fact: MessageNotSent) -> None:
     push = _push_of(session, fact.message)
     if push is not None:
         push.attempts = fact.message.attempts
-        delivering.settle(session, push, fact.message.state, fact.message.reason)
+        settle(session, push, fact.message.state, fact.message.reason)
 
 
 def _push_of(session: Session, message: Message) -> Push | None:
@@ -76,6 +80,6 @@ def _push_of(session: Session, message: Message) -> Push | None:
 
 def _left_all_the_same(session: Session, push: Push) -> None:
     """It was on the wire at the moment it was called off: the ledger says what happened."""
-    push.state = "earned"
+    push.move("leave")
     if not spend(session, session.get_one(Reward, push.reward_id), push.amount_minor):
         log.error("a called-off reward had left, and the budget is used up", push=push.id)

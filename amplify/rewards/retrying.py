@@ -12,8 +12,10 @@ from amplify.core.tokens import uuid7
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.models import Message
-from amplify.rewards.delivering import HELD, held_still
-from amplify.rewards.models import Push
+from amplify.rewards.delivering import HELD, order_later
+from amplify.rewards.models import Push, Reward
+from amplify.rewards.settling import held_still
+from amplify.rewards.states import DUE
 from amplify.sharing.models import Advocate
 
 
@@ -38,18 +40,40 @@ def try_again(session: Session, campaign: Campaign, actor: str) -> int:
     state = HELD if campaign.state == "paused" else "queued"
     ids = []
     for push, message, email in session.execute(_failed(campaign)):
-        push.state, push.reason = "earned", ""
+        push.move("retry")
+        push.reason = ""
         message.address = email or message.address
         message.order_again(state)
         ids.append(message.id)
     session.flush()
     if state == "queued":
         _hand_over(session, ids)
-    if ids:
-        audit.record(
-            session, campaign.brand_id, actor, "campaign.retried", "campaign", campaign.id, {"pushes": len(ids)}
-        )
-    return len(ids)
+    count = len(ids) + _order_again(session, campaign)
+    if count:
+        audit.record(session, campaign.brand_id, actor, "campaign.retried", "campaign", campaign.id, {"pushes": count})
+    return count
+
+
+def _order_again(session: Session, campaign: Campaign) -> int:
+    """What a provider refused is asked for once more, under the same key; how many. A pause keeps them."""
+    mine = Push.campaign_id == campaign.id, Push.state == "failed", ~sa.exists().where(Message.message_id == Push.message_id)
+    pushes = session.scalars(sa.select(Push).where(*mine).with_for_update().execution_options(populate_existing=True)).all()
+    for push in pushes:
+        push.move("retry")
+        push.reason = ""
+    go_on(session, campaign)
+    return len(pushes)
+
+
+def go_on(session: Session, campaign: Campaign) -> None:
+    """What is due and not under way, also where a provider had stopped giving, is handed to the job engine."""
+    unstall = sa.update(Reward).where(Reward.campaign_id == campaign.id, Reward.stalled != "")
+    session.execute(unstall.values(stalled="").execution_options(synchronize_session=False))
+    session.flush()
+    unordered = ~sa.exists().where(Message.message_id == Push.message_id)
+    due = sa.select(Push.rank).where(Push.campaign_id == campaign.id, Push.occurrence == campaign.occurrence)
+    ranks = session.scalars(due.where(Push.state.in_(DUE), unordered).order_by(Push.rank))
+    order_later(session, campaign, list(ranks), f":{uuid7()}")
 
 
 def _failed(campaign: Campaign) -> sa.Select[Push, Message, str | None]:

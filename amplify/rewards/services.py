@@ -106,7 +106,8 @@ def redeem(session: Session, brand_id: int, code: str, actor: str) -> tuple[Push
     if push.state == "redeemed":
         return push, False
     _refuse_unredeemable(push, clock.now())
-    push.state, push.redeemed_at = "redeemed", clock.now()
+    push.move("redeem")
+    push.redeemed_at = clock.now()
     push.sent_at = push.sent_at or push.redeemed_at  # whoever shows the code has got the mail
     session.flush()
     audit.record(session, brand_id, actor, "push.redeemed", "push", push.id, {})
@@ -121,9 +122,9 @@ def _push_with(session: Session, brand_id: int, code: str) -> Push | None:
 
 
 def _refuse_unredeemable(push: Push, now: datetime) -> None:
-    if push.state in ("cancelled", "suppressed"):
+    if push.state in ("cancelled", "suppressed", "revoked"):
         raise Conflict(_l("This code was taken back."), field="code", rule="code-cancelled")
-    if push.reward.expires_at and push.reward.expires_at <= now:
+    if push.state == "expired" or (push.reward.expires_at and push.reward.expires_at <= now):
         raise Conflict(_l("This code has expired."), field="code", rule="code-expired")
 
 

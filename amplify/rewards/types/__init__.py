@@ -1,6 +1,9 @@
-"""Reward types: one file each, found by being in this folder. A type knows where codes come from, nothing else."""
+"""Reward types: one file each, found by being in this folder. A type knows where its codes come from, nothing else.
 
-from abc import ABC, abstractmethod
+A type whose reward somebody else makes (a gift card, a discount at the shop) names that `provider` and can `order` one.
+"""
+
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
@@ -12,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.rewards.models import Reward
+from amplify.rewards.models import Push, Reward
+from amplify.rewards.providers import Counter, Order, Ordered, Provider
 
 
 class NoSettings(BaseModel):
@@ -29,8 +33,16 @@ class RewardType(ABC):
     hint: ClassVar[Any]
     icon: ClassVar[str]
     settings_model: ClassVar[type[BaseModel]] = NoSettings
+    # Settings that are valid, for forms to begin with and for tests.
+    example: ClassVar[Mapping[str, str]] = {}
     # Policy fact: whether somebody uploads codes before the start.
     takes_upload: ClassVar[bool] = False
+    # Whether the person gets a code that is redeemed with us; else `reserve` gives "" for each.
+    gives_codes: ClassVar[bool] = True
+    # Whether staff does something for each (packs, donates, unlocks) and says when it is done.
+    is_task: ClassVar[bool] = False
+    # Who makes the reward, if it is not us.
+    provider: ClassVar[Provider | None] = None
 
     def read_settings(self, given: dict[str, Any]) -> dict[str, Any]:
         """The settings, checked. Raises Invalid naming "settings.<field>"."""
@@ -46,28 +58,38 @@ class RewardType(ABC):
         """Called when the reward is attached or changed. Raises Invalid."""
         self.read_settings(reward.settings)
 
-    @abstractmethod
-    def available(self, session: Session, reward: Reward) -> int:
-        """How many codes could be given now."""
+    def available(self, session: Session, reward: Reward) -> int | None:
+        """How many could be given now; None: as many as you like."""
+        return None
 
-    @abstractmethod
     def reserve(self, session: Session, reward: Reward, push_ids: Sequence[int]) -> list[str]:
         """A code that nobody has for each of these pushes to be, in order, in the caller's transaction.
 
         Fewer when there are no more; then the last pushes will not be.
         """
+        return [""] * len(push_ids)
 
     def settle(self, session: Session, reward: Reward, given: Mapping[int, str]) -> int:
         """Called once pushes (id -> code) are rows; for how many the type agrees (fewer: roll back)."""
         return len(given)
 
-    @abstractmethod
+    def told(self, session: Session, push: Push) -> None:  # noqa: B027 - most types have nothing to do
+        """Called in the transaction that notes that the person's message has left."""
+
     def owner(self, session: Session, brand_id: int, code: str) -> int | None:
         """The id of the push this type gave the code to, if it did; the caller looks at the push itself."""
+        return None
 
-    @abstractmethod
     def sample(self, reward: Reward) -> str:
-        """A code that is worth nothing, for previews and test pushes."""
+        """A code that is worth nothing, for previews and test pushes; "" where there are no codes."""
+        return ""
+
+    def order(self, counter: Counter, order: Order) -> Ordered:
+        """Have the provider make one, outside any transaction; the same `order.key` never makes a second.
+
+        Raises providers.Refused (this one never), Later (this one, in a while) or Stalled (none, until staff acts).
+        """
+        raise NotImplementedError(f"{self.name} has no provider")
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,28 @@
+"""The outcome of one push that was owed, and holding its campaign still while that is written."""
+
+from sqlalchemy.orm import Session
+
+from amplify.campaigns.models import Campaign
+from amplify.rewards.models import Push, Reward
+from amplify.rewards.services import release
+from amplify.rewards.states import OPEN
+
+STOPPED = "the campaign was stopped"
+VERB_TO = {"suppressed": "suppress", "cancelled": "cancel", "failed": "fail"}
+
+
+def held_still(session: Session, campaign_id: int) -> Campaign:
+    """The campaign as it is now; nobody pauses or stops it before the caller's commit."""
+    return session.get_one(Campaign, campaign_id, with_for_update={"read": True}, populate_existing=True)
+
+
+def settle(session: Session, push: Push, state: str, reason: str = "") -> None:
+    """The outcome of a push that was owed. What is not given after all goes back to the budget; a stop does that once
+    for all of its pushes."""
+    if push.state not in OPEN:
+        return
+    push.move(VERB_TO[state])
+    push.reason = reason
+    session.flush()
+    if state == "suppressed" or (state == "cancelled" and reason != STOPPED):
+        release(session, session.get_one(Reward, push.reward_id), push.amount_minor)
