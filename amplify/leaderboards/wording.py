@@ -7,6 +7,7 @@ CAUSES = {
     "conversion": _l("Somebody who followed your link bought something"),
     "share_confirmed": _l("Your share found its first reader"),
     "refund": _l("A purchase was given back"),
+    "reward": _l("A thank-you for what your links brought (recognition only)"),
     "reclassified": _l("Looked at again: it was not a person's first visit"),
 }
 # Why an entry does not count any more, by the cause of the entry that took it back.

@@ -1,17 +1,23 @@
-"""Rewards over HTTP: a shop tells that a code was redeemed."""
+"""Rewards over HTTP: a shop tells that a code was redeemed, with an API key or by a signed postback."""
 
 from datetime import datetime
 
 from apiflask import APIBlueprint
-from flask import g
+from flask import Blueprint, g, request
 from pydantic import BaseModel, ConfigDict, Field
 
-from amplify.core.boundary import takes
+from amplify.accounts.services import verify_signed
+from amplify.brands.services import brand_by_slug
+from amplify.core.boundary import parse, read_body, read_json, takes
 from amplify.core.db import db
-from amplify.core.security import api
+from amplify.core.security import api, signed
+from amplify.core.web import amplify
 from amplify.rewards import services
 
 blueprint = APIBlueprint("redemptions", __name__, url_prefix="/api/v1/redemptions", tag="Rewards")
+
+
+postback = Blueprint("redemption_postback", __name__, url_prefix="/in/<brand>/<key>/redemptions")
 
 
 class RedemptionIn(BaseModel):
@@ -45,7 +51,20 @@ class RedemptionOut(BaseModel):
 )
 def redeem(body: RedemptionIn) -> tuple[dict[str, object], int]:
     """Redeem a code once."""
-    push, is_new = services.redeem(db.session, g.brand.id, body.code, g.actor)
+    return _redeem(body, g.actor)
+
+
+@postback.post("")
+@signed()
+def take_redemption(brand: str, key: str) -> tuple[dict[str, object], int]:
+    """The same, signed like an order: 201 when it is redeemed now, 200 when it was before."""
+    g.brand = brand_by_slug(db.session, brand)
+    verify_signed(db.session, g.brand, key, dict(request.headers), read_body(request), amplify().settings.secret)
+    return _redeem(parse(RedemptionIn, read_json(request)), f"signed:{key}")
+
+
+def _redeem(body: RedemptionIn, actor: str) -> tuple[dict[str, object], int]:
+    push, is_new = services.redeem(db.session, g.brand.id, body.code, actor)
     db.session.commit()
     shown = RedemptionOut(
         code=push.code or "",

@@ -9,6 +9,7 @@ from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.leaderboards.services import chosen
+from amplify.rewards import caps
 from amplify.rewards.eligibility import Candidate, allocate, judge
 from amplify.rewards.models import Reward
 from amplify.rewards.services import affordable, reward_of
@@ -60,7 +61,12 @@ def dry_run(session: Session, campaign: Campaign) -> DryRun:
     if reward is None:
         return DryRun(judged, brand.currency)
     codes = type_of(reward.type).available(session, reward)
-    allocate(judged, cap=reward.cap_pushes, affordable=affordable(reward), codes=codes)
+    full = caps.full(session, reward, [one.advocate_id for one in judged if one.rule is None])
+    for one in judged:
+        if one.rule is None and one.advocate_id in full:
+            one.rule = "cap-person"
+    limits = [one for one in (reward.cap_pushes, caps.room(session, reward, clock.now())) if one is not None]
+    allocate(judged, cap=min(limits, default=None), affordable=affordable(reward), codes=codes)
     return DryRun(
         candidates=judged,
         currency=reward.currency,

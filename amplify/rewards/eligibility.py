@@ -29,6 +29,7 @@ RULES = {
     "suppressed": _l("They unsubscribed, or the mailbox refused mail."),
     "milestone": _l("They have not reached what the reward hangs on."),
     "cap": _l("The campaign's cap was reached."),
+    "cap-person": _l("They have had as many of this reward as one person may."),
     "over-budget": _l("The budget was used up."),
     "no-code": _l("There was no code left."),
 }

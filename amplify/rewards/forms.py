@@ -84,6 +84,17 @@ class CampaignForm(Form):
         description=_l("Never passed; empty: no limit."),
     )
     cap_pushes = _count(_l("At most this many people"), _l("Empty: no limit."), least=1)
+    cap_total = _count(_l("At most this many in all starts together"), _l("Empty: no limit."), least=1)
+    cap_day = _count(_l("At most this many a day"), _l("Empty: no limit."), least=1)
+    cap_person = _count(_l("At most this many for one person, over all starts"), _l("Empty: no limit."), least=1)
+    item = StringField(
+        _l("What exactly"),
+        [Length(max=200)],
+        description=_l(
+            "For gift cards the id of the product, for Stripe the coupon, for Shopify the percent off, for points how "
+            "many; else what your team has to do."
+        ),
+    )
     pattern = StringField(
         _l("Pattern of codes"),
         [Length(max=60)],
@@ -149,7 +160,8 @@ class CampaignForm(Form):
         if self.reward_type.data == "none":
             return None
         names = {lang: self[f"reward_name_{lang}"].data for lang in LANGUAGES if self[f"reward_name_{lang}"].data}
-        is_made_here = self.reward_type.data == "generated_code"
+        kind = registry().get(self.reward_type.data)
+        asked = kind.settings_model.model_fields if kind else ()
         made: RewardIn = read(
             RewardIn,
             {
@@ -160,7 +172,10 @@ class CampaignForm(Form):
                 "budget_minor": to_minor("budget", self.budget.data, brand.currency) if self.budget.data else None,
                 "cap_pushes": self.cap_pushes.data,
                 "rule": {"trigger": self.trigger.data, "at_least": self.at_least.data or 0},
-                "settings": {"pattern": self.pattern.data or ""} if is_made_here else {},
+                "cap_total": self.cap_total.data,
+                "cap_day": self.cap_day.data,
+                "cap_person": self.cap_person.data,
+                "settings": {name: (self[name].data or "").strip() for name in asked},
                 "expires_on": self.expires_on.data,
             },
         )
@@ -172,7 +187,7 @@ PLACES = ("location_id", "business_line_id")
 NAMES = {
     "audience.kind": "audience_kind", "audience.value": "audience_value", "audience": "audience_value",
     "audience.location_id": "location_id", "audience.business_line_id": "business_line_id",
-    "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern",
+    "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern", "settings.item": "item",
     "rule.trigger": "trigger", "rule.at_least": "at_least", "type": "reward_type", "reward.type": "reward_type",
     "name.en": "reward_name_en", "name.es": "reward_name_es",
 }  # fmt: skip
@@ -248,6 +263,8 @@ def _reward_values(campaign: Campaign, reward: Reward) -> dict[str, Any]:
         "value": from_minor(reward.value_minor, reward.currency),
         "budget": from_minor(reward.budget_minor, reward.currency),
         "cap_pushes": reward.cap_pushes, "pattern": reward.settings.get("pattern", ""),
+        "cap_total": reward.cap_total, "cap_day": reward.cap_day, "cap_person": reward.cap_person,
+        "item": reward.settings.get("item", ""),
         "trigger": reward.rule.get("trigger", "rank"), "at_least": reward.rule.get("at_least") or None,
         "expires_on": last_day(reward.expires_at, campaign.timezone) if reward.expires_at else None,
     }  # fmt: skip

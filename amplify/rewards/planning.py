@@ -20,7 +20,8 @@ from amplify.core.jobs import enqueue, job
 from amplify.delivery.services import new_message_ids
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.leaderboards.services import freeze_more
-from amplify.rewards import delivering
+from amplify.rewards import caps, delivering
+from amplify.rewards.approving import first_state
 from amplify.rewards.eligibility import CHANNEL, Candidate, Ranked, allocate, judge
 from amplify.rewards.models import LeftOut, Push, Reward
 from amplify.rewards.services import affordable, spend
@@ -114,12 +115,22 @@ def _allocate(
     session: Session, reward: Reward, kind: RewardType, snapshot: Snapshot, judged: list[Candidate]
 ) -> dict[int, str]:
     """Say of the candidates what cap, budget and codes say about them; a push id and a code for each who gets one."""
-    cap = None if reward.cap_pushes is None else max(0, reward.cap_pushes - snapshot.pushed)
+    _mark_full(session, reward, judged)
+    caps_left = [None if reward.cap_pushes is None else max(0, reward.cap_pushes - snapshot.pushed)]
+    caps_left.append(caps.room(session, reward, clock.now()))
+    cap = min((one for one in caps_left if one is not None), default=None)
     allocate(judged, cap=cap, affordable=affordable(reward), codes=None)
     ids = next_ids(session, Push, sum(one.rule is None for one in judged))
     codes = kind.reserve(session, reward, ids) if ids else []
     allocate(judged, cap=None, affordable=None, codes=len(codes))
     return dict(zip(ids, codes, strict=False))
+
+
+def _mark_full(session: Session, reward: Reward, judged: list[Candidate]) -> None:
+    full = caps.full(session, reward, [one.advocate_id for one in judged if one.rule is None])
+    for one in judged:
+        if one.rule is None and one.advocate_id in full:
+            one.rule = "cap-person"
 
 
 def _give(
@@ -129,12 +140,14 @@ def _give(
         return
     if not spend(session, reward, reward.value_minor * len(getting)):
         raise Unsettled("the budget does not hold it any more")
+    if not caps.take(session, reward, [one.advocate_id for one in getting], clock.now()):
+        raise Unsettled("a cap does not hold it any more")
     host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
     start = f"{snapshot.campaign_id}:{snapshot.occurrence}"
     shared = {
         "brand_id": brand.id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
         "reward_id": reward.id, "snapshot_id": snapshot.id, "channel": CHANNEL, "amount_minor": reward.value_minor,
-        "currency": reward.currency, "state": "earned", "reason": "", "attempts": 0, "planned_at": clock.now(),
+        "currency": reward.currency, "state": first_state(session, reward), "reason": "", "attempts": 0, "planned_at": clock.now(),
     }  # fmt: skip
     columns: dict[str, Sequence[Any]] = {
         "id": list(codes),

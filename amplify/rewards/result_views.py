@@ -147,6 +147,20 @@ def redeem() -> ResponseReturnValue:
     return render_template("rewards/redeem.html", code=code, push=push, is_new=is_new, refused=None)
 
 
+@blueprint.post("/redemptions/revocation")
+@staff(*EDITORS)
+def revoke() -> ResponseReturnValue:
+    """Take a code back that was given."""
+    try:
+        services.revoke(db.session, g.brand.id, request.form.get("code", ""), g.actor)
+        db.session.commit()
+    except AmplifyError as refused:
+        db.session.rollback()
+        return render_template("rewards/redeem.html", code="", push=None, refused=refused), refused.status
+    flash(_("The code is taken back: nobody can use it any more."), "success")
+    return redirect(url_for(".redemptions"), 303)
+
+
 @blueprint.post("/redemptions/file")
 @staff(*EDITORS, large_body=True)
 def redeem_file() -> ResponseReturnValue:

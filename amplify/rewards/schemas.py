@@ -32,6 +32,9 @@ class RewardIn(BaseModel):
     currency: Annotated[Line, Field(min_length=3, max_length=3)]
     budget_minor: Minor | None = None
     cap_pushes: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    cap_total: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    cap_day: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    cap_person: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     rule: RuleIn = RuleIn()
     settings: dict[str, Any] = Field(default_factory=dict)
     expires_on: date | None = None

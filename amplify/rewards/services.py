@@ -20,7 +20,7 @@ from amplify.rewards.schemas import RewardIn
 from amplify.rewards.types import registry, type_of
 
 # What was promised stays as promised: once pushes may exist, only these may still change.
-FREE_ONCE_LIVE = ("budget_minor", "cap_pushes")
+FREE_ONCE_LIVE = ("budget_minor", "cap_pushes", "cap_total", "cap_day")
 
 
 def reward_of(session: Session, campaign: Campaign) -> Reward | None:
@@ -114,6 +114,20 @@ def redeem(session: Session, brand_id: int, code: str, actor: str) -> tuple[Push
     return push, True
 
 
+def revoke(session: Session, brand_id: int, code: str, actor: str) -> Push:
+    """Take back what was given (a purchase given back, fraud): its code is refused from now on. The amount stays on the
+    books: it was given once. Raises NotFound, or Conflict for one that is redeemed, or was never sent."""
+    push = _push_with(session, brand_id, code.strip())
+    if push is None:
+        raise NotFound(_l("Nobody was given this code."), field="code", rule="code-unknown")
+    if push.state != "revoked":
+        push.move("revoke")
+        push.reason = "taken back by staff"
+        session.flush()
+        audit.record(session, brand_id, actor, "push.revoked", "push", push.id, {})
+    return push
+
+
 def _push_with(session: Session, brand_id: int, code: str) -> Push | None:
     """The push with this code, locked: each type knows where its codes went."""
     owners = [kind.owner(session, brand_id, code) for kind in registry().values()]
@@ -153,6 +167,7 @@ def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn)
     return {
         "type": data.type, "name": dict(data.name), "value_minor": data.value_minor, "currency": data.currency,
         "budget_minor": data.budget_minor, "cap_pushes": data.cap_pushes,
+        "cap_total": data.cap_total, "cap_day": data.cap_day, "cap_person": data.cap_person,
         "rule": {"trigger": trigger, "at_least": data.rule.at_least},
         "settings": type_of(data.type).read_settings(data.settings),
         "expires_at": end_of(data.expires_on, campaign.timezone) if data.expires_on else None,

@@ -23,7 +23,7 @@ class Donation(RewardType):
     name = "donation"
     label = _l("A donation")
     hint = _l("You give its worth to a good cause; say to whom. Your team gets a task for each.")
-    icon = "heart-handshake"
+    icon = "hand-heart"
     settings_model: ClassVar[type[BaseModel]] = CauseSettings
     example: ClassVar[Mapping[str, str]] = {"item": "Sea Rescue"}
     gives_codes = False

@@ -23,7 +23,7 @@ class Manual(RewardType):
     name = "manual"
     label = _l("Something you hand over")
     hint = _l("A present by post, an invitation, a call: your team gets a task for each; say what to do.")
-    icon = "package"
+    icon = "clipboard-list"
     settings_model: ClassVar[type[BaseModel]] = ItemSettings
     example: ClassVar[Mapping[str, str]] = {"item": "A cup, size M"}
     gives_codes = False

@@ -27,7 +27,7 @@ class Points(RewardType):
     name = "points"
     label = _l("Recognition points")
     hint = _l("Points on the board; say how many. They never count towards another reward.")
-    icon = "sparkles"
+    icon = "award"
     settings_model: ClassVar[type[BaseModel]] = PointsSettings
     example: ClassVar[Mapping[str, str]] = {"item": "50"}
     gives_codes = False

@@ -85,7 +85,8 @@ class Tango(RewardType):
 
 def _check(answer: Answer) -> None:
     """Tango says 422 for much; that the account is empty stands in the key of the error."""
-    errors = read(answer).get("errors") or []
+    told = read(answer).get("errors")
+    errors = [one for one in told if isinstance(one, dict)] if isinstance(told, list) else []
     said = "; ".join(f"{one.get('path') or ''} {one.get('message') or one.get('i18nKey') or ''}" for one in errors)
     if not answer.is_success and any("insufficient" in str(one.get("i18nKey", "")).lower() for one in errors):
         raise Stalled(f"{answer.status} {said}")

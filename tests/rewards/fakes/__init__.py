@@ -1,0 +1,1 @@
+"""Small servers that speak as the providers do, and refuse what those refuse."""
