@@ -133,7 +133,7 @@ class Client:
             raise NoAnswer(said, may_have_arrived=True) from error
         finally:
             connection.close()
-            wire.close()
+            wire.hang_up()
 
     def _answer(self, response: HTTPResponse) -> Answer:
         body = response.read(self.longest_body)
@@ -150,7 +150,7 @@ class Client:
                 return wire
             except OSError as error:
                 last = error
-                wire.close()
+                wire.hang_up()
         said = f"no connection to {target.host}: {last}"
         raise NoAnswer(said, may_have_arrived=False) from last
 
@@ -201,6 +201,10 @@ class _Wire:
         return io.BufferedReader(_Incoming(self))
 
     def close(self) -> None:
+        """Said by `http.client` as soon as it knows that no second answer follows; the body is still to be read."""
+
+    def hang_up(self) -> None:
+        """The call is over."""
         self._sock.close()
 
 

@@ -244,3 +244,9 @@ def test_a_certificate_that_does_not_fit_is_no_answer() -> None:
 def test_only_an_installation_that_says_so_calls_its_own_machine() -> None:
     assert not Client.of(Settings()).allow_loopback
     assert Client.of(Settings(env="test", outgoing_to_loopback=True)).allow_loopback
+
+
+def test_a_body_that_comes_after_its_headers_is_read_although_the_connection_ends_with_it() -> None:
+    head = b"HTTP/1.0 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
+    with answering(head, b"hello", pause=0.05) as (port, _heard):
+        assert Client(allow_loopback=True).request("GET", f"http://127.0.0.1:{port}/").text == "hello"
