@@ -67,7 +67,15 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
 
 # Worker round: each takes (session, limit) and returns how many rows it moved; 0 means nothing to do.
 # Each round has a lease of its own and one transaction per call; one worker at a time runs it.
-ROUNDS: Sequence[Callable[[Session, int], int]] = (track, project, reclassify, release_due, expire, forget_salts, clear_away)
+ROUNDS: Sequence[Callable[[Session, int], int]] = (
+    track,
+    project,
+    reclassify,
+    release_due,
+    expire,
+    forget_salts,
+    clear_away,
+)
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
 JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_pushes, deliver_messages)

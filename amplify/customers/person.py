@@ -65,7 +65,10 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "ask_refusals": ("mode", "rule"),
     "messages": ("message_id", "channel", "template", "locale", "state", "reason"),
     "points_entries": ("cause", "cause_key"),
-    "pushes": ("channel", "locale", "code", "currency", "message_id", "provider_key", "state", "reason", "approved_by", "order_ref"),
+    "pushes": (
+        "channel", "locale", "code", "currency", "message_id", "provider_key", "state", "reason", "approved_by",
+        "order_ref",
+    ),
     "left_out": ("rule",),
 }  # fmt: skip
 # Tables that lead to a person and hold nothing about them, and why.
@@ -83,7 +86,14 @@ ELSEWHERE: Mapping[str, str] = {
     "snapshot_rows": "sums of points_entries at a campaign's start",
 }
 # Kept in the same rows, but about others or of no meaning to the person.
-NOT_EXPORTED = ("responses.employee_key", "responses.body_hash", "shares.words_hash", "advocates.token_epoch", "pushes.sealed_claim", "pushes.approved_by")
+NOT_EXPORTED = (
+    "responses.employee_key",
+    "responses.body_hash",
+    "shares.words_hash",
+    "advocates.token_epoch",
+    "pushes.sealed_claim",
+    "pushes.approved_by",
+)
 
 
 def table(name: str) -> sa.Table:

@@ -39,7 +39,13 @@ def find(session: Session, brand_id: int, provider: str) -> ProviderAccount | No
 
 
 def write(
-    session: Session, client: Client, brand_id: int, provider: Provider, address: str, keys: Mapping[str, str], actor: str
+    session: Session,
+    client: Client,
+    brand_id: int,
+    provider: Provider,
+    address: str,
+    keys: Mapping[str, str],
+    actor: str,
 ) -> ProviderAccount:
     """Give the account, all of it: what was there is written over. Raises Invalid("address" or the key's name)."""
     wanted = {key.name: keys.get(key.name, "").strip() for key in provider.keys}

@@ -1,4 +1,4 @@
-"""Gift links and codes of providers, and the keys of accounts: sealed wherever they rest, opened where they are used."""
+"""Gift links and codes of providers, and the keys of accounts: sealed where they rest, opened where they are used."""
 
 import json
 from collections.abc import Mapping

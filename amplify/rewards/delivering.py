@@ -1,7 +1,7 @@
 """From the push ledger to the mail: each push is looked at again and its mail is ordered, with its own Message-ID.
 
-What a provider makes is made first. `delivery` sends and tries again; what became of the mail comes back as an event and is written into the push.
-A pause holds ordered mails back, a stop calls them off.
+What a provider makes is made first. `delivery` sends and tries again; what became of the mail comes back as an event
+and is written into the push. A pause holds ordered mails back, a stop calls them off.
 """
 
 from collections.abc import Sequence

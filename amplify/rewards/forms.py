@@ -187,7 +187,8 @@ PLACES = ("location_id", "business_line_id")
 NAMES = {
     "audience.kind": "audience_kind", "audience.value": "audience_value", "audience": "audience_value",
     "audience.location_id": "location_id", "audience.business_line_id": "business_line_id",
-    "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern", "settings.item": "item",
+    "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern",
+    "settings.item": "item",
     "rule.trigger": "trigger", "rule.at_least": "at_least", "type": "reward_type", "reward.type": "reward_type",
     "name.en": "reward_name_en", "name.es": "reward_name_es",
 }  # fmt: skip

@@ -125,11 +125,15 @@ def decide() -> ResponseReturnValue:
 
 def _told(done: approving.Approved) -> str:
     said = [
-        ngettext("%(n)s reward is approved and leaves.", "%(n)s rewards are approved and leave.", done.second, n=done.second)
+        ngettext(
+            "%(n)s reward is approved and leaves.", "%(n)s rewards are approved and leave.", done.second, n=done.second
+        )
     ]
     if done.first:
         said.append(
-            ngettext("%(n)s now waits for a second person.", "%(n)s now wait for a second person.", done.first, n=done.first)
+            ngettext(
+                "%(n)s now waits for a second person.", "%(n)s now wait for a second person.", done.first, n=done.first
+            )
         )
     if done.own:
         said.append(_("Where you agreed before, somebody else has to."))
@@ -151,8 +155,8 @@ def tasks_page() -> str:
 def tasks_csv() -> Response:
     """The same as a file."""
     header = [
-        _("Number"), _("What"), _("Name"), _("E-mail address"), _("Amount in minor units"), _("Currency"), _("Campaign"),
-        _("Told"),
+        _("Number"), _("What"), _("Name"), _("E-mail address"), _("Amount in minor units"), _("Currency"),
+        _("Campaign"), _("Told"),
     ]  # fmt: skip
     return csv_response("tasks", header, _task_rows())
 

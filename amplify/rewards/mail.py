@@ -35,12 +35,23 @@ class Facts:
 
     def context(self, push: Push) -> dict[str, Any]:
         """The template's values for one push."""
-        return self._values(push.locale) | {"code": push.code or "", "claim": carried(push), "rank": push.rank, "ranked": self.ranked}
+        return self._values(push.locale) | {
+            "code": push.code or "",
+            "claim": carried(push),
+            "rank": push.rank,
+            "ranked": self.ranked,
+        }
 
     def test(self, locale: str) -> dict[str, Any]:
         """The same for a test to oneself: a code that no shop takes, and a made-up rank."""
         code = type_of(self.reward.type).sample(self.reward)
-        return self._values(locale) | {"code": code, "claim": None, "rank": 1, "ranked": max(self.ranked, 1), "is_test": True}
+        return self._values(locale) | {
+            "code": code,
+            "claim": None,
+            "rank": 1,
+            "ranked": max(self.ranked, 1),
+            "is_test": True,
+        }
 
     def _values(self, locale: str) -> dict[str, Any]:
         default = self.brand.default_locale

@@ -22,7 +22,7 @@ from amplify.rewards import accounts
 from amplify.rewards.claims import seal_claim
 from amplify.rewards.eligibility import rule_about, suppressed_among
 from amplify.rewards.models import Push, Reward
-from amplify.rewards.providers import Counter, Later, Order, Ordered, Refused, Stalled
+from amplify.rewards.providers import Later, Order, Ordered, Refused, Stalled
 from amplify.rewards.settling import settle
 from amplify.rewards.states import DUE
 from amplify.rewards.types import registry, type_of
@@ -80,7 +80,8 @@ def _order(session: Session, client: Client, push: Push) -> int:
         ordered = kind.order(counter, order)
         reach("provider-after")
     except Refused as refused:
-        _conclude(session, push.id, lambda one: settle(session, one, "failed", str(refused)))
+        said = str(refused)
+        _conclude(session, push.id, lambda one: settle(session, one, "failed", said))
         return 0
     except Stalled as stalled:
         _stall(session, push.reward_id, str(stalled))
@@ -108,7 +109,9 @@ def _next(session: Session, span: Span, rank: int) -> Push | None:
         .execution_options(populate_existing=True)
     )
     while found := session.execute(due).first():
-        rule = rule_about(campaign.brand_id, found.Customer, suppressed_among(session, campaign.brand_id, [found.Customer]))
+        rule = rule_about(
+            campaign.brand_id, found.Customer, suppressed_among(session, campaign.brand_id, [found.Customer])
+        )
         if rule is None:
             push: Push = found.Push
             return push
@@ -159,6 +162,8 @@ def _stall(session: Session, reward_id: int, reason: str) -> None:
     reward = session.get_one(Reward, reward_id, with_for_update=True, populate_existing=True)
     if not reward.stalled:
         reward.stalled = reason[:500]
-        audit.record(session, reward.brand_id, "system", "reward.stalled", "campaign", reward.campaign_id, {"why": reason})
+        audit.record(
+            session, reward.brand_id, "system", "reward.stalled", "campaign", reward.campaign_id, {"why": reason}
+        )
     session.commit()
     log.warning("a provider gives nothing more", reward=reward_id, reason=reason)

@@ -147,7 +147,8 @@ def _give(
     shared = {
         "brand_id": brand.id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
         "reward_id": reward.id, "snapshot_id": snapshot.id, "channel": CHANNEL, "amount_minor": reward.value_minor,
-        "currency": reward.currency, "state": first_state(session, reward), "reason": "", "attempts": 0, "planned_at": clock.now(),
+        "currency": reward.currency, "state": first_state(session, reward), "reason": "", "attempts": 0,
+        "planned_at": clock.now(),
     }  # fmt: skip
     columns: dict[str, Sequence[Any]] = {
         "id": list(codes),

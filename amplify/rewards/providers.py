@@ -91,14 +91,13 @@ class Counter:
     def ask(
         self, method: str, path: str, headers: Mapping[str, str], body: Mapping[str, Any] | bytes | None = None
     ) -> Answer:
-        """One request. JSON, unless the body is bytes. Raises NoAnswer, or Stalled for an address that we do not call."""
-        is_json = not isinstance(body, bytes)
-        sent = json.dumps(body).encode() if is_json and body is not None else body
-        kind = {"Content-Type": "application/json"} if is_json and body is not None else {}
+        """One request; JSON, unless the body is bytes. Raises NoAnswer; Stalled for an address that we do not call."""
+        given = {"Accept": "application/json", **headers}
+        if body is not None and not isinstance(body, bytes):
+            given["Content-Type"] = "application/json"
+            body = json.dumps(body).encode()
         try:
-            return self.client.request(
-                method, self.address.rstrip("/") + path, body=sent, headers={**kind, "Accept": "application/json", **headers}
-            )  # type: ignore[arg-type]  # bytes by now
+            return self.client.request(method, self.address.rstrip("/") + path, body=body, headers=given)
         except AddressRefused as error:
             raise Stalled(str(error)) from error
 

@@ -56,8 +56,14 @@ def try_again(session: Session, campaign: Campaign, actor: str) -> int:
 
 def _order_again(session: Session, campaign: Campaign) -> int:
     """What a provider refused is asked for once more, under the same key; how many. A pause keeps them."""
-    mine = Push.campaign_id == campaign.id, Push.state == "failed", ~sa.exists().where(Message.message_id == Push.message_id)
-    pushes = session.scalars(sa.select(Push).where(*mine).with_for_update().execution_options(populate_existing=True)).all()
+    mine = (
+        Push.campaign_id == campaign.id,
+        Push.state == "failed",
+        ~sa.exists().where(Message.message_id == Push.message_id),
+    )
+    pushes = session.scalars(
+        sa.select(Push).where(*mine).with_for_update().execution_options(populate_existing=True)
+    ).all()
     for push in pushes:
         push.move("retry")
         push.reason = ""

@@ -1,17 +1,17 @@
 """The states of a push, and every way from one to the next: the verb, from where, to where, and who says it.
 
-    verb      from                            to          who
-    hold      (when it is planned)            held        the plan, if its worth is above the brand's limit
-    approve   held                            approved    two different people of the staff
-    send      earned, approved                sent        the channel that took the message
-    fail      earned, approved                failed      the provider or the channel, for good
-    retry     failed                          earned      staff ("try again")
-    suppress  earned, held, approved          suppressed  the rules, asked again before anything leaves
-    cancel    earned, held, approved          cancelled   a stop, an erasure, or staff who refuse what is held
-    leave     cancelled                       sent        the channel, which had it already when it was cancelled
-    redeem    earned, approved, sent, failed  redeemed    the till, the shop, a file, or staff whose task is done
-    revoke    sent, failed                    revoked     staff (a purchase given back, fraud)
-    expire    sent                            expired     the worker, once its last day is over
+verb      from                            to          who
+hold      (when it is planned)            held        the plan, if its worth is above the brand's limit
+approve   held                            approved    two different people of the staff
+send      earned, approved                sent        the channel that took the message
+fail      earned, approved                failed      the provider or the channel, for good
+retry     failed                          earned      staff ("try again")
+suppress  earned, held, approved          suppressed  the rules, asked again before anything leaves
+cancel    earned, held, approved          cancelled   a stop, an erasure, or staff who refuse what is held
+leave     cancelled                       sent        the channel, which had it already when it was cancelled
+redeem    earned, approved, sent, failed  redeemed    the till, the shop, a file, or staff whose task is done
+revoke    sent, failed                    revoked     staff (a purchase given back, fraud)
+expire    sent                            expired     the worker, once its last day is over
 """
 
 from typing import NamedTuple

@@ -17,11 +17,12 @@ TYPES = sorted(registry())
 
 @pytest.fixture(params=TYPES)
 def reward(request: pytest.FixtureRequest, session: Session) -> Reward:
-    """A reward of the type with its default settings, and 20 codes if it takes uploads."""
+    """A reward of the type with its example settings, and 20 codes if it takes uploads."""
     brand = make_brand(session)
     make_advocates(session, brand, 10)
     campaign = make_campaign(session, brand, texts=REWARD_TEXTS)
-    made = services.attach(session, campaign, reward_in(type=request.param, settings={}), "user:1")
+    settings = dict(type_of(request.param).example)
+    made = services.attach(session, campaign, reward_in(type=request.param, settings=settings), "user:1")
     if type_of(made.type).takes_upload:
         upload_codes(session, made, [f"UP-{i}" for i in range(20)])
     return made
@@ -40,16 +41,22 @@ def test_a_type_gives_each_code_once(session: Session, reward: Reward) -> None:
     kind = type_of(reward.type)
     before = kind.available(session, reward)
     codes = kind.reserve(session, reward, range(1, 8))
-    assert len(codes) == len(set(codes)) == 7
+    assert len(codes) == 7
+    if not kind.gives_codes:
+        assert set(codes) == {""}
+        return
+    assert len(set(codes)) == 7
+    assert before is not None
     assert all(0 < len(code) <= 100 and code == code.strip() and code.isprintable() for code in codes)
     assert kind.available(session, reward) in (before, before - 7)  # taken when reserved, or when settled
 
 
 def test_a_start_gives_everybody_a_code_of_their_own_and_settles_it_once(session: Session, reward: Reward) -> None:
     campaigns.start_now(session, reward.campaign, BEFORE, "user:1")
-    codes = [push.code for push in pushes_of(session, reward.campaign) if push.code]
-    assert len(codes) == len(set(codes)) == 10
-    kind = type_of(reward.type)
+    kind, pushes = type_of(reward.type), pushes_of(session, reward.campaign)
+    codes = [push.code for push in pushes if push.code]
+    assert len(pushes) == 10
+    assert len(codes) == len(set(codes)) == (10 if kind.gives_codes else 0)
     assert not set(codes) & set(kind.reserve(session, reward, range(1_001, 1_006)))
     if kind.takes_upload:
         given = {push.id: str(push.code) for push in pushes_of(session, reward.campaign)}
@@ -60,7 +67,7 @@ def test_a_type_knows_who_has_its_code_and_claims_no_other(session: Session, rew
     campaigns.start_now(session, reward.campaign, BEFORE, "user:1")
     kind = type_of(reward.type)
     for push in pushes_of(session, reward.campaign):
-        assert kind.owner(session, reward.brand_id, str(push.code)) == push.id
+        assert kind.owner(session, reward.brand_id, str(push.code)) == (push.id if kind.gives_codes else None)
     assert kind.owner(session, reward.brand_id, kind.sample(reward)) is None
     assert kind.owner(session, reward.brand_id, "") is None
 
@@ -68,21 +75,32 @@ def test_a_type_knows_who_has_its_code_and_claims_no_other(session: Session, rew
 def test_a_type_never_gives_more_than_it_has(session: Session, reward: Reward) -> None:
     kind = type_of(reward.type)
     available = kind.available(session, reward)
-    assert len(kind.reserve(session, reward, range(1, min(available, 1000) + 6))) <= available
+    most = 1000 if available is None else available
+    assert len(kind.reserve(session, reward, range(1, min(most, 1000) + 6))) <= (available or 1005)
     assert kind.reserve(session, reward, []) == []
 
 
 def test_a_sample_is_no_code(session: Session, reward: Reward) -> None:
     kind = type_of(reward.type)
-    assert kind.sample(reward)
-    assert kind.sample(reward) not in kind.reserve(session, reward, range(1, 21))
+    assert bool(kind.sample(reward)) == kind.gives_codes
+    assert kind.sample(reward) not in filter(None, kind.reserve(session, reward, range(1, 21)))
 
 
 @pytest.mark.parametrize("name", TYPES)
 def test_a_type_refuses_settings_it_does_not_know(name: str) -> None:
     with pytest.raises(Invalid) as refused:
-        type_of(name).read_settings({"no_such": 1})
+        type_of(name).read_settings({**type_of(name).example, "no_such": 1})
     assert refused.value.field == "settings.no_such"
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if type_of(name).provider])
+def test_a_provider_says_what_it_asks_for_and_where_it_is_tried_out(name: str) -> None:
+    provider = type_of(name).provider
+    assert provider is not None
+    assert provider.name == name
+    assert provider.address.startswith("https://")
+    assert any(key.is_secret for key in provider.keys)
+    assert all(key.name.isidentifier() and str(key.label) for key in provider.keys)
 
 
 def test_a_type_nobody_provides_is_refused() -> None:

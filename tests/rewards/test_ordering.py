@@ -1,5 +1,6 @@
 """Rewards that somebody else makes: ordered once under a key of ours, whatever breaks; sealed; held when funds end."""
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -48,7 +49,7 @@ def brand(session: Session) -> Brand:
 
 @pytest.fixture(autouse=True)
 def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordering.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(time, "sleep", lambda _seconds: None)
 
 
 @pytest.fixture
@@ -113,7 +114,9 @@ def test_no_message_leaves_before_its_reward_is_there(session: Session, brand: B
 
 @pytest.mark.parametrize("fake", ALL, indirect=True)
 @pytest.mark.parametrize("fault", ["drop", "refuse"])
-def test_an_order_whose_answer_is_lost_is_never_made_twice(session: Session, brand: Brand, fake: Fake, fault: str) -> None:
+def test_an_order_whose_answer_is_lost_is_never_made_twice(
+    session: Session, brand: Brand, fake: Fake, fault: str
+) -> None:
     campaign = started(session, brand, fake, people=2)
     fake.faults = [fault, None, fault]
     for _attempt in range(4):
@@ -214,7 +217,9 @@ def test_wrong_keys_hold_the_campaign_instead_of_failing_its_rewards(session: Se
 
 @pytest.mark.parametrize("fake", ALL, indirect=True)
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_too_many_requests_and_faults_are_asked_again_later(session: Session, brand: Brand, fake: Fake, status: int) -> None:
+def test_too_many_requests_and_faults_are_asked_again_later(
+    session: Session, brand: Brand, fake: Fake, status: int
+) -> None:
     campaign = started(session, brand, fake, people=1)
     fake.faults = [status]
     done = order(session, campaign)
@@ -274,7 +279,9 @@ def test_a_code_stripe_knows_is_found_by_our_key_when_it_has_forgotten_the_other
 
 
 @pytest.mark.parametrize("fake", GIFTS, indirect=True)
-def test_an_order_under_review_is_asked_for_again_and_holds_up_nobody(session: Session, brand: Brand, fake: Any) -> None:
+def test_an_order_under_review_is_asked_for_again_and_holds_up_nobody(
+    session: Session, brand: Brand, fake: Any
+) -> None:
     fake.status = "PENDING"
     campaign = started(session, brand, fake, people=2)
     assert order(session, campaign).made == 0
@@ -347,5 +354,6 @@ def test_without_an_account_the_campaign_waits(session: Session, brand: Brand) -
     make_advocates(session, brand, 1)
     campaign = make_rewarded(session, brand, type="tremendous", settings={"item": "ABC"})
     campaigns.start_due(session, START)
+    session.commit()
     order(session, campaign)
     assert reward_of(session, campaign).stalled == "there is no account with tremendous"

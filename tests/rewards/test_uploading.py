@@ -19,7 +19,7 @@ def pool(session: Session) -> Reward:
 
 
 def free(session: Session, reward: Reward) -> int:
-    return type_of(reward.type).available(session, reward)
+    return type_of(reward.type).available(session, reward) or 0
 
 
 def test_codes_are_trimmed_and_a_header_and_empty_lines_are_passed_over(session: Session, pool: Reward) -> None:

@@ -268,6 +268,18 @@ def upgrade() -> None:
         batch_op.create_index("ix_messages_state_not_before", ["state", "not_before"], unique=False)
 
     op.create_table(
+        "provider_accounts",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("provider", sa.String(length=40), nullable=False),
+        sa.Column("address", sa.String(length=200), nullable=False),
+        sa.Column("sealed_keys", sa.Text(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_provider_accounts_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_accounts")),
+        sa.UniqueConstraint("brand_id", "provider", name=op.f("uq_provider_accounts_brand_id_provider")),
+    )
+    op.create_table(
         "reclassifications",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -286,6 +298,15 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reclassifications_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_reclassifications")),
+    )
+    op.create_table(
+        "reward_policies",
+        sa.Column(
+            "brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("approve_above_minor", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reward_policies_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_reward_policies")),
     )
     op.create_table(
         "signing_keys",
@@ -456,6 +477,10 @@ def upgrade() -> None:
         sa.Column("cap_pushes", sa.BigInteger(), nullable=True),
         sa.Column("settings", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("cap_total", sa.BigInteger(), nullable=True),
+        sa.Column("cap_day", sa.BigInteger(), nullable=True),
+        sa.Column("cap_person", sa.BigInteger(), nullable=True),
+        sa.Column("stalled", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
             "spent_minor >= 0 AND (budget_minor IS NULL OR spent_minor <= budget_minor)", name=op.f("ck_rewards_budget")
@@ -613,6 +638,10 @@ def upgrade() -> None:
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("redeemed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("approved_by", sa.String(length=200), nullable=True),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("order_ref", sa.String(length=200), nullable=True),
+        sa.Column("sealed_claim", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_pushes_advocate_id")),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_pushes_brand_id")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_pushes_campaign_id")),
@@ -632,6 +661,17 @@ def upgrade() -> None:
         batch_op.create_index("ix_pushes_campaign_rank", ["campaign_id", "occurrence", "rank"], unique=False)
         batch_op.create_index("ix_pushes_campaign_state", ["campaign_id", "state"], unique=False)
 
+    op.create_table(
+        "reward_tallies",
+        sa.Column(
+            "reward_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("n >= 0", name=op.f("ck_reward_tallies_n")),
+        sa.ForeignKeyConstraint(["reward_id"], ["rewards.id"], name=op.f("fk_reward_tallies_reward_id")),
+        sa.PrimaryKeyConstraint("reward_id", "scope", name=op.f("pk_reward_tallies")),
+    )
     op.create_table(
         "share_links",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -975,6 +1015,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_share_links_brand_id"))
 
     op.drop_table("share_links")
+    op.drop_table("reward_tallies")
     with op.batch_alter_table("pushes", schema=None) as batch_op:
         batch_op.drop_index("ix_pushes_campaign_state")
         batch_op.drop_index("ix_pushes_campaign_rank")
@@ -1029,7 +1070,9 @@ def downgrade() -> None:
     op.drop_table("surveys")
     op.drop_table("suppressions")
     op.drop_table("signing_keys")
+    op.drop_table("reward_policies")
     op.drop_table("reclassifications")
+    op.drop_table("provider_accounts")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index("ix_messages_state_not_before")
         batch_op.drop_index("ix_messages_brand_state")

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, field_validator
@@ -40,10 +41,10 @@ class GeneratedCode(RewardType):
     """
 
     name = "generated_code"
-    label = _l("Codes made here")
-    hint = _l("From a pattern such as THANKS-####-####; the last character finds typing errors.")
+    label: ClassVar[Any] = _l("Codes made here")
+    hint: ClassVar[Any] = _l("From a pattern such as THANKS-####-####; the last character finds typing errors.")
     icon = "sparkles"
-    settings_model = PatternSettings
+    settings_model: ClassVar[type[BaseModel]] = PatternSettings
 
     def prepare(self, session: Session, reward: Reward) -> None:
         pattern = self._pattern(reward)

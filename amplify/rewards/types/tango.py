@@ -11,7 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import Answer, NoAnswer
-from amplify.rewards.providers import Counter, Key, Later, Order, Ordered, Provider, Refused, Stalled, check, quoted, read
+from amplify.rewards.providers import (
+    Counter,
+    Key,
+    Later,
+    Order,
+    Ordered,
+    Provider,
+    Refused,
+    Stalled,
+    check,
+    quoted,
+    read,
+)
 from amplify.rewards.types import RewardType
 
 
@@ -101,7 +113,9 @@ def _made(order: Mapping[str, Any]) -> Ordered:
     if order.get("status") != "COMPLETE" or not order.get("referenceOrderID") or not given:
         raise Later(f"the order is {order.get('status', 'not readable')} at Tango", is_closed=False)
     links = [str(value) for value in given.values() if str(value).startswith("https://")]
-    return Ordered(str(order["referenceOrderID"]), links[0] if links else "\n".join(f"{k}: {v}" for k, v in given.items()))
+    return Ordered(
+        str(order["referenceOrderID"]), links[0] if links else "\n".join(f"{k}: {v}" for k, v in given.items())
+    )
 
 
 reward_type = Tango()

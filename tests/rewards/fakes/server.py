@@ -87,12 +87,16 @@ def served(fake: Any) -> Iterator[Any]:
         def _say(self, said: Says) -> None:
             raw = json.dumps(said.body).encode()
             self.send_response(said.status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(raw)), **said.headers}.items():
+            for name, value in {
+                "Content-Type": "application/json",
+                "Content-Length": str(len(raw)),
+                **said.headers,
+            }.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(raw)
 
-        do_GET = do_POST = _do  # noqa: N815
+        do_GET = do_POST = _do
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -81,7 +81,10 @@ class FakeShopify(Fake):
 
     def _create(self, given: dict[str, Any]) -> None:
         if "write_discounts" not in self.scopes:
-            error = {"message": "Access denied for discountCodeBasicCreate field.", "extensions": {"code": "ACCESS_DENIED"}}
+            error = {
+                "message": "Access denied for discountCodeBasicCreate field.",
+                "extensions": {"code": "ACCESS_DENIED"},
+            }
             raise Says(200, {"errors": [error]})
         known = {
             "title", "code", "startsAt", "endsAt", "usageLimit", "appliesOncePerCustomer", "context", "customerGets",
