@@ -1,5 +1,6 @@
 """Calls to others: what is answered, and that no address that somebody gives us leads inside."""
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -56,6 +57,15 @@ def resolving_to(*addresses: str) -> Callable[..., list[Any]]:
     return resolve
 
 
+def _request(connection: socket.socket) -> bytes:
+    """All of one request: its body may come in a packet of its own."""
+    request = connection.recv(65_536)
+    length = re.search(rb"Content-Length: (\d+)", request)
+    while length and len(request.partition(b"\r\n\r\n")[2]) < int(length[1]) and (more := connection.recv(65_536)):
+        request += more
+    return request
+
+
 @contextmanager
 def answering(*pieces: bytes, pause: float = 0.0) -> Iterator[tuple[int, list[bytes]]]:
     """A server that sends these bytes, whatever it is asked: its port, and what it was sent."""
@@ -69,7 +79,7 @@ def answering(*pieces: bytes, pause: float = 0.0) -> Iterator[tuple[int, list[by
             except OSError:
                 return
             with connection:
-                heard.append(connection.recv(65_536))
+                heard.append(_request(connection))
                 try:
                     for piece in pieces:
                         connection.sendall(piece)
