@@ -33,10 +33,35 @@ class _SqliteInstant(sa.types.TypeEngine[datetime]):
     __visit_name__ = "DATETIME"
 
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
-        return lambda value: None if value is None else value.replace(tzinfo=None).isoformat(" ", "microseconds")
+        def text(value: datetime | None) -> str | None:
+            # Without its zone, which is UTC.
+            return None if value is None else _in_utc(value).isoformat(" ", "microseconds")[:26]
+
+        return text
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], datetime | None]:
-        return lambda text: None if text is None else datetime.fromisoformat(text)
+        return lambda text: None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class _PostgresInstant(sa.types.TypeEngine[datetime]):
+    """timestamptz, which comes back in the session's zone."""
+
+    __visit_name__ = "TIMESTAMP"
+    timezone = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], datetime | None]:
+        return lambda value: None if value is None else _in_utc(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[datetime | None], datetime | None]:
+        return lambda value: None if value is None else value.astimezone(UTC)
+
+
+def _in_utc(value: datetime) -> datetime:
+    if value.tzinfo is UTC:
+        return value
+    if value.tzinfo is None:
+        raise ValueError("an instant without a time zone cannot be stored")
+    return value.astimezone(UTC)
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -46,19 +71,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        return dialect.type_descriptor(_SqliteInstant() if dialect.name == "sqlite" else self.impl_instance)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("an instant without a time zone cannot be stored")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return dialect.type_descriptor(_SqliteInstant() if dialect.name == "sqlite" else _PostgresInstant())
 
 
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # SQLite autoincrements only an INTEGER primary key
