@@ -32,6 +32,9 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import access_of
 from amplify.core.settings import Settings, load
 from amplify.core.tokens import uuid7
+from amplify.leaderboards import live
+from amplify.leaderboards.shared_views import FOLLOW, STREAM_END, STREAM_START
+from amplify.leaderboards.streams import LET_GO, Streams
 from amplify.sharing.tokens import ME_COOKIE
 from amplify.tracking import visitors
 from amplify.tracking.link_cache import Guesses, LinkCache
@@ -71,6 +74,7 @@ class Front:
         self._room = settings.threads * (1 + WAITING_PER_THREAD)
         self._threads = ThreadPoolExecutor(LINK_THREADS, thread_name_prefix="links")
         self._links, self._guesses = LinkCache(self._find, self._threads), Guesses()
+        self._streams = Streams(self._read_walls, settings.wall_streams)
         self._salt = (date.min, "")
         self._asked_salt: asyncio.Future[str] | None = None
         self._in_work = 0
@@ -90,6 +94,7 @@ class Front:
         gc.collect()
         gc.freeze()  # what was imported stays: no collection has to walk over it while people wait
         self._clicks = recorder_for(self._engine, loop)
+        loop.add_signal_handler(LET_GO, self._streams.stop)
 
     def __rsgi_del__(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.run_until_complete(self._finish())
@@ -109,6 +114,8 @@ class Front:
         try:
             if scope.path.startswith(PATH):
                 await self._link(scope, protocol)
+            elif scope.path.startswith(STREAM_START) and scope.path.endswith(STREAM_END) and scope.method == "GET":
+                await self._wall(scope, protocol)
             else:
                 await self._page(scope, protocol)
         except bridge.Cut:
@@ -204,6 +211,27 @@ class Front:
             return salt
 
     # Pages.
+
+    async def _wall(self, scope: Scope, protocol: Any) -> None:
+        """A page says whether the board may be seen and what it shows; from then on no thread is kept."""
+        if not self._streams.has_room:
+            self._refuse(scope, protocol, 503, RETRY_SECONDS)
+            return
+        first = bridge.Heard(protocol)
+        await self._page(scope, first)
+        link_id, _, version = first.take_header(FOLLOW).partition(":")
+        if not link_id:
+            protocol.response_bytes(first.status, first.headers, first.content)
+            return
+        first.take_header("content-length")
+        stream = protocol.response_stream(first.status, first.headers)
+        with suppress(Exception):  # whoever watched has gone, or takes nothing any more
+            await stream.send_bytes(first.content)
+            await bridge.while_there(protocol, self._streams.serve(stream, int(link_id), version))
+
+    def _read_walls(self, link_ids: Sequence[int]) -> dict[int, live.Picture]:
+        with self._app.app_context(), reading():
+            return live.pictures(db.session, link_ids, clock.now())
 
     async def _page(self, scope: Scope, protocol: Any) -> None:
         few = self._settings.max_body_bytes

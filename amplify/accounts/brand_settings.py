@@ -35,6 +35,7 @@ def as_form(brand: Brand) -> dict[str, Any]:
         **{name: brand.theme.get(name, "") for name in THEME},
         **{name: int(brand.weights.get(name, 0)) // MILLI for name in WEIGHTS},
         "target_hosts": "\n".join(brand.target_hosts),
+        "frame_origins": "\n".join(brand.frame_origins),
         **{f"suggestions_{code}": "\n".join(brand.suggestions.get(code, [])) for code in LANGUAGES},
     }
 
@@ -48,6 +49,7 @@ def from_form(form: SettingsForm) -> dict[str, Any]:
         "theme": {name: data[name] or "" for name in THEME},
         "weights": {name: data[name] * MILLI for name in WEIGHTS},
         "target_hosts": (data["target_hosts"] or "").split(),
+        "frame_origins": (data["frame_origins"] or "").split(),
         "suggestions": {code: (data[f"suggestions_{code}"] or "").splitlines() for code in LANGUAGES},
     }
 

@@ -117,6 +117,11 @@ class SettingsForm(Form):
         [Length(max=12_000)],
         description=_l("One per line, such as shop.example.com. Links to anywhere else are refused."),
     )
+    frame_origins = TextAreaField(
+        _l("Pages that may show a shared board in a frame"),
+        [Length(max=12_000)],
+        description=_l("One per line, such as https://intranet.example.com. Everywhere else a frame stays empty."),
+    )
     postal_address = TextAreaField(
         _l("Postal address"), [Length(max=500)], description=_l("The law asks for it at the foot of every mail.")
     )
@@ -142,7 +147,7 @@ class SettingsForm(Form):
 SECTIONS = (
     (_l("Brand"), "", ("name", "default_locale", "timezone", "postal_address", "privacy_url")),
     (_l("Look"), "", ("accent", "wordmark", "logo_url")),
-    (_l("Links"), "", ("target_hosts",)),
+    (_l("Links"), "", ("target_hosts", "frame_origins")),
     (
         _l("Answers"),
         _l("On the scale from 0 to 10. Answers already stored keep their category."),

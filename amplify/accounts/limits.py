@@ -35,6 +35,6 @@ def _which(access: Access) -> tuple[str, int, str]:
         return "api", settings.limit_api, g.actor
     if request.method != "POST":
         return "", 0, ""
-    if request.blueprint == "security" and request.endpoint != "security.logout":
+    if access.guesses or (request.blueprint == "security" and request.endpoint != "security.logout"):
         return "sign-in", settings.limit_sign_in, get_remote_address()
     return "form", settings.limit_form, get_remote_address()

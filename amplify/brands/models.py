@@ -47,6 +47,8 @@ class Brand(Base):
     theme: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Host names that tracked links may lead to: no open redirects.
     target_hosts: Mapped[list[str]] = mapped_column(default=list)
+    # Pages that may show a shared board in a frame: https origins.
+    frame_origins: Mapped[list[str]] = mapped_column(default=list)
     # Postal identity for mail footers (CAN-SPAM 15 USC 7704(a)(5)) and the privacy page.
     postal_address: Mapped[str] = mapped_column(sa.Text, default="")
     privacy_url: Mapped[str] = mapped_column(sa.Text, default="")

@@ -15,6 +15,7 @@ from amplify.core.i18n import LANGUAGES
 from amplify.core.i18n import lazy_gettext as _l
 
 HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*")
+ORIGIN = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}))?/?")
 MAX_HOSTS = 50
 MAX_SUGGESTIONS = 10
 MAX_POINTS = 1_000_000
@@ -60,6 +61,7 @@ def _checked(name: str, value: Any) -> Any:
         "timezone": check_timezone,
         "theme": _theme,
         "target_hosts": _hosts,
+        "frame_origins": _origins,
         "weights": _weights,
         "suggestions": _suggestions,
     }
@@ -107,6 +109,22 @@ def _hosts(name: str, value: list[str]) -> list[str]:
     if len(hosts) > MAX_HOSTS:
         raise Invalid(name, "max-items", _l("At most %(number)s hosts.", number=MAX_HOSTS))
     return hosts
+
+
+def _origins(name: str, value: list[str]) -> list[str]:
+    """https://host, perhaps with a port: what frame-ancestors takes, and nothing that could end the header's part."""
+    origins = list(dict.fromkeys(_origin(name, text.strip().lower()) for text in value if text.strip()))
+    if len(origins) > MAX_HOSTS:
+        raise Invalid(name, "max-items", _l("At most %(number)s addresses.", number=MAX_HOSTS))
+    return origins
+
+
+def _origin(name: str, text: str) -> str:
+    found = ORIGIN.fullmatch(text)
+    if found is None or not HOST.fullmatch(found["host"]) or not 0 < int(found["port"] or 443) < 65536:
+        message = _l("Write addresses such as https://www.example.com, without a path.")
+        raise Invalid(name, "https-origin", message)
+    return text.removesuffix("/")
 
 
 def _ascii_host(host: str) -> str:

@@ -4,12 +4,14 @@ import http.client
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +26,7 @@ from amplify.cli.common import json_option
 from amplify.cli.starting import check_secret, prepare
 from amplify.core import jobs, logs, metrics
 from amplify.core.settings import PREFIX, Settings, load, read
+from amplify.leaderboards.streams import LET_GO
 
 # A worker that lives shorter than this came down with something: the next start waits longer.
 HEALTHY_SECONDS = 30.0
@@ -36,6 +39,7 @@ log = structlog.get_logger(__name__)
 
 def web() -> Any:
     """What granian runs in its process: the front."""
+    signal.signal(LET_GO, signal.SIG_IGN)  # until the front listens to it
     from amplify import front  # late: the process that only watches the others needs no application
 
     logs.configure(load(), process="web")
@@ -131,9 +135,19 @@ def _answers(address: tuple[str, int], host: str) -> bool:
         connection.close()
 
 
+class Server(MPServer):
+    """granian; the pages are told first that it stops, for it waits for answers, and some would never end."""
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        for worker in self.wrks:
+            with suppress(ProcessLookupError):
+                os.kill(worker.inner.pid, LET_GO)
+        super().signal_handler_interrupt(*args, **kwargs)  # type: ignore[no-untyped-call]  # granian's
+
+
 def server(settings: Settings) -> MPServer:
     """granian, bound to these addresses; one process, whose threads the front keeps itself."""
-    return MPServer(
+    return Server(
         "amplify.cli.serve:web",
         factory=True,
         address=settings.host,

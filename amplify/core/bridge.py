@@ -7,7 +7,7 @@ against each other. A body is taken in on the event loop, before a thread is spe
 import asyncio
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from itertools import chain
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any, Protocol
@@ -58,6 +58,27 @@ class Cut(Exception):
 
 class NoLength(Exception):
     """A body of unknown length whose end nothing marks: half of it could pass for the whole."""
+
+
+class Heard:
+    """Takes an answer in where a protocol would send it, for one that is not to leave as it is."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+        self.status, self.content = 500, b""
+        self.headers: list[tuple[str, str]] = []
+
+    def __aiter__(self) -> Any:
+        return self._protocol.__aiter__()
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], content: bytes) -> None:
+        self.status, self.headers, self.content = status, headers, content
+
+    def take_header(self, name: str) -> str:
+        """The value of this header, which is no longer one; empty if it was not there."""
+        found = [value for key, value in self.headers if key.lower() == name]
+        self.headers = [(key, value) for key, value in self.headers if key.lower() != name]
+        return found[0] if found else ""
 
 
 def host_of(scope: Scope) -> str:
@@ -177,3 +198,16 @@ def _send(parts: Iterable[bytes], said: list[Any], protocol: Any, loop: asyncio.
 async def _send_part(stream: Any, part: bytes) -> None:
     async with asyncio.timeout(SEND_SECONDS):
         await stream.send_bytes(part)
+
+
+async def while_there(protocol: Any, work: Coroutine[Any, Any, None]) -> None:
+    """Work for a client until it is done or the client has gone."""
+
+    async def until_gone() -> None:
+        await protocol.client_disconnect()  # granian's future is none of asyncio's: it cannot be waited for beside others
+
+    tasks = asyncio.ensure_future(work), asyncio.ensure_future(until_gone())
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

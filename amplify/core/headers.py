@@ -1,9 +1,9 @@
 """What every answer tells the browser: load only our own files, never be framed, say little to others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from flask import Flask
+from flask import Flask, Response, g
 from flask_talisman import Talisman
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -44,8 +44,24 @@ def forms_may_lead_to(*sources: str) -> Callable[[View], View]:
     return mark
 
 
+def may_be_framed_by(origins: Sequence[str]) -> None:
+    """Let pages of these origins (e.g. "https://www.shop.example") show the answer to this request in a frame."""
+    g.framed_by = tuple(origins)
+
+
+def _open_the_frame(response: Response) -> Response:
+    """Runs last: everything that did not ask for it keeps frame-ancestors 'none'. X-Frame-Options knows no list."""
+    origins = g.get("framed_by")
+    if origins and response.status_code == 200:
+        policy = {**POLICY, "frame-ancestors": " ".join(origins)}
+        response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+        del response.headers["X-Frame-Options"]
+    return response
+
+
 def install(app: Flask, settings: Settings) -> None:
     """Security headers on every answer; behind proxies, the caller's address as they report it."""
+    app.after_request(_open_the_frame)  # registered before Talisman's, so that it runs after it
     Talisman(
         app,
         content_security_policy=POLICY,

@@ -26,6 +26,8 @@ class Access:
     large_body: bool = False
     # Requests of one caller are counted and refused beyond the settings' limits; never where that could lose a click.
     limited: bool = True
+    # A POST that tries a secret is counted as a sign-in.
+    guesses: bool = False
 
 
 def _mark(access: Access) -> Callable[[View], View]:
@@ -36,9 +38,11 @@ def _mark(access: Access) -> Callable[[View], View]:
     return mark
 
 
-def public(*, writes: bool = False, csrf: bool = True, limited: bool = True) -> Callable[[View], View]:
+def public(
+    *, writes: bool = False, csrf: bool = True, limited: bool = True, guesses: bool = False
+) -> Callable[[View], View]:
     """Anybody, without an account. `csrf=False` only for a one-click POST that works without a cookie (RFC 8058)."""
-    return _mark(Access("public", writes=writes, csrf=csrf, limited=limited))
+    return _mark(Access("public", writes=writes, csrf=csrf, limited=limited, guesses=guesses))
 
 
 def signed() -> Callable[[View], View]:

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     threads: int = Field(8, ge=1, le=64)
+    wall_streams: int = Field(200, ge=0, le=10_000)
 
     mail: Literal["console", "smtp", "file"] = "console"
     smtp_host: str = "127.0.0.1"

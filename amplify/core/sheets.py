@@ -1,4 +1,4 @@
-"""CSV for people who open it in a spreadsheet: a cell can never become a formula."""
+"""CSV and XLSX for people who open them in a spreadsheet: a cell can never become a formula."""
 
 import csv
 import io
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Response
+
+from amplify.core import xlsx
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -25,4 +27,12 @@ def csv_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any]]
     writer.writerows([safe_cell(cell) for cell in row] for row in rows)
     response = Response("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def xlsx_response(name: str, header: Sequence[Any], rows: Iterable[Sequence[Any]]) -> Response:
+    """A download `name`.xlsx. Its texts are texts, and guarded all the same: somebody may save them as CSV."""
+    cells = [[str(cell) for cell in header], *([safe_cell(cell) for cell in row] for row in rows)]
+    response = Response(xlsx.workbook(cells), content_type=xlsx.CONTENT_TYPE)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.xlsx"'
     return response

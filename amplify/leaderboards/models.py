@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from amplify.core import clock
-from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, UtcDateTime
+from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, Text200, UtcDateTime
 from amplify.sharing.models import Advocate
 
 
@@ -134,3 +134,28 @@ class SnapshotRow(Base):
     human_clicks: Mapped[int] = mapped_column()
     conversions: Mapped[int] = mapped_column()
     reached_at: Mapped[Instant]
+
+
+class BoardLink(Base):
+    """A read-only link to one board, given to people without an account. Its secret is shown once and kept hashed."""
+
+    __tablename__ = "board_links"
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"))
+    name: Mapped[Text200]  # the heading that readers see
+    shown: Mapped[int] = mapped_column(sa.Integer)  # how many lines
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    password_hash: Mapped[str | None] = mapped_column(sa.String(255))
+    made_by: Mapped[Text200]
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+    expires_at: Mapped[Instant]
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    board: Mapped[Board] = relationship()
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether it still shows its board."""
+        return self.revoked_at is None and now < self.expires_at

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("theme", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("target_hosts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("frame_origins", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("postal_address", sa.Text(), nullable=False),
         sa.Column("privacy_url", sa.Text(), nullable=False),
         sa.Column("promoter_min", sa.Float(), nullable=False),
@@ -389,6 +390,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "customer_id", name=op.f("uq_advocates_brand_id_customer_id")),
         sa.UniqueConstraint("brand_id", "pseudonym", name=op.f("uq_advocates_brand_id_pseudonym")),
     )
+    op.create_table(
+        "board_links",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("shown", sa.Integer(), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=True),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_board_links_board_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_board_links_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_board_links")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_board_links_token_hash")),
+    )
+    with op.batch_alter_table("board_links", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_board_links_brand_id"), ["brand_id"], unique=False)
+
     op.create_table(
         "consent_changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1062,6 +1085,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_consent_changes_customer_id"))
 
     op.drop_table("consent_changes")
+    with op.batch_alter_table("board_links", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_board_links_brand_id"))
+
+    op.drop_table("board_links")
     op.drop_table("advocates")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_users_brand_id"))

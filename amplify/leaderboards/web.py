@@ -1,0 +1,11 @@
+"""Leaderboards bring the board (views.py), links to boards and what they show."""
+
+from flask import Flask
+
+from amplify.leaderboards import link_views, shared_views
+
+
+def install(app: Flask) -> None:
+    """Once, when the application is built."""
+    app.register_blueprint(link_views.blueprint)
+    app.register_blueprint(shared_views.blueprint)
