@@ -10,10 +10,25 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.core.web import amplify
 from amplify.demo.links import links
+from amplify.leaderboards.board_links import make_link
+from amplify.leaderboards.boards import WHOLE_BRAND
 from amplify.sharing.tokens import PURPOSE
 
 # Answers of another kind than a page: their own tests look at them.
-NOT_PAGES = ("static", "/api/", ".csv", ".png", ".svg", ".css", "/metrics", "/healthz", "/readyz")
+NOT_PAGES = (
+    "static",
+    "/api/",
+    ".csv",
+    ".png",
+    ".svg",
+    ".css",
+    ".xlsx",
+    ".json",
+    "/events",
+    "/metrics",
+    "/healthz",
+    "/readyz",
+)
 # Addresses that need something a brand need not have: a run, an upload, a one-time token. Their own tests have it.
 ELSEWHERE = (
     "imports/<int:",
@@ -44,4 +59,8 @@ def _values(session: Session, brand: Brand) -> dict[str, str]:
         for table in ("campaign", "survey", "customer")
     }
     link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
+    brand.frame_origins = ["https://www.brisa.example"]
+    _link, newest["secret"] = make_link(
+        session, brand, name="Brisa", board=WHOLE_BRAND, shown=10, days=9, password="", actor="system"
+    )
     return {"token": token, "brand": brand.slug, "slug": brand.slug, "survey": "stay", "link_id": link_id, **newest}

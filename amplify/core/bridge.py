@@ -204,7 +204,9 @@ async def while_there(protocol: Any, work: Coroutine[Any, Any, None]) -> None:
     """Work for a client until it is done or the client has gone."""
 
     async def until_gone() -> None:
-        await protocol.client_disconnect()  # granian's future is none of asyncio's: it cannot be waited for beside others
+        await (
+            protocol.client_disconnect()
+        )  # granian's future is none of asyncio's: it cannot be waited for beside others
 
     tasks = asyncio.ensure_future(work), asyncio.ensure_future(until_gone())
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -24,7 +24,7 @@ class LinkForm(Form):
     name = StringField(
         _l("Heading"), [InputRequired(_l("Please fill this in.")), Length(max=200)], description=_l("Readers see it.")
     )
-    board = SelectField(_l("Board"))
+    board = SelectField(_l("Board"), [InputRequired()])
     shown = _count(_l("Lines"), MAX_SHOWN, 10)
     days = _count(_l("Ends after days"), MAX_DAYS, 30)
     password = PasswordField(

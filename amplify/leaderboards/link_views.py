@@ -53,7 +53,7 @@ def make() -> ResponseReturnValue:
         refuse(form, refused)
         return _page(form), refused.status
     db.session.commit()
-    address = amplify().settings.base_url + url_for("shared_board.page", token=secret)
+    address = amplify().settings.base_url + url_for("shared_board.page", secret=secret)
     return _page(LinkForm(formdata=None), address)
 
 

@@ -41,64 +41,64 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@blueprint.get("/<token>")
+@blueprint.get("/<secret>")
 @public()
-def page(token: str) -> ResponseReturnValue:
+def page(secret: str) -> ResponseReturnValue:
     """The board, or the question for its password."""
-    link, now = _open(token)
+    link, now = _open(secret)
     if not _is_unlocked(link):
-        return _ask(PasswordForm(formdata=None), token)
-    return _cached(link, _render("leaderboards/shared.html", token, link, _shown(link, now)))
+        return _ask(PasswordForm(formdata=None), secret)
+    return _cached(link, _render("leaderboards/shared.html", secret, link, _shown(link, now)))
 
 
-@blueprint.post("/<token>")
+@blueprint.post("/<secret>")
 @public(guesses=True)
-def unlock(token: str) -> ResponseReturnValue:
+def unlock(secret: str) -> ResponseReturnValue:
     """Try a password."""
-    link, _now = _open(token)
+    link, _now = _open(secret)
     form = PasswordForm()
     if not form.validate():
-        return _ask(form, token), 422
+        return _ask(form, secret), 422
     if not passwords.is_right(form.password.data, link.password_hash or ""):
         form.password.errors = [*form.password.errors, _("The password is not right.")]
-        return _ask(form, token), 403
-    answer = redirect(url_for(".page", token=token), 303)
+        return _ask(form, secret), 403
+    answer = redirect(url_for(".page", secret=secret), 303)
     secure = request.is_secure or amplify().settings.base_url.startswith("https://")
     answer.set_cookie(
         _cookie(link), amplify().signer(PURPOSE).sign(link.id), max_age=UNLOCKED_HOURS * 3600,
-        path=url_for(".page", token=token), secure=secure, httponly=True, samesite="Lax",
+        path=url_for(".page", secret=secret), secure=secure, httponly=True, samesite="Lax",
     )  # fmt: skip
     return answer
 
 
-@blueprint.get("/<token>/frame")
+@blueprint.get("/<secret>/frame")
 @public()
-def frame(token: str) -> Response:
+def frame(secret: str) -> Response:
     """The board for a page of the brand: only origins that the brand allows may show it."""
-    link, now = _open(token)
+    link, now = _open(secret)
     if link.password_hash or not g.brand.frame_origins:
         raise Forbidden(_l("This board cannot stand in a frame."), rule="frame-origins")
-    answer = _cached(link, _render("leaderboards/shared_frame.html", token, link, _shown(link, now)))
+    answer = _cached(link, _render("leaderboards/shared_frame.html", secret, link, _shown(link, now)))
     may_be_framed_by(g.brand.frame_origins)
     return answer
 
 
-@blueprint.get("/<token>/wall")
+@blueprint.get("/<secret>/wall")
 @public()
-def wall(token: str) -> Response:
+def wall(secret: str) -> Response:
     """The board for a large screen, which keeps itself up to date."""
-    link, now = _opened(token)
-    return _cached(link, _render("leaderboards/wall.html", token, link, _shown(link, now), refresh=REFRESH_SECONDS))
+    link, now = _opened(secret)
+    return _cached(link, _render("leaderboards/wall.html", secret, link, _shown(link, now), refresh=REFRESH_SECONDS))
 
 
-@blueprint.get("/<token>/events")
+@blueprint.get("/<secret>/events")
 @public()
-def events(token: str) -> Response:
+def events(secret: str) -> Response:
     """What is on the board, as one event, unless the screen has seen just this.
 
     Complete in itself: where nothing keeps the stream open, the browser comes again after two seconds.
     """
-    link, now = _opened(token)
+    link, now = _opened(secret)
     picture = live.picture_of(_shown(link, now))
     has_seen = request.headers.get("Last-Event-ID") == picture.version
     answer = Response(live.OPENING + (b"" if has_seen else live.event(picture)), content_type="text/event-stream")
@@ -108,27 +108,27 @@ def events(token: str) -> Response:
     return answer
 
 
-@blueprint.get("/<token>/board.csv")
+@blueprint.get("/<secret>/board.csv")
 @public()
-def as_csv(token: str) -> Response:
+def as_csv(secret: str) -> Response:
     """The board for a spreadsheet."""
-    link, now = _opened(token)
+    link, now = _opened(secret)
     return _cached(link, csv_response("leaderboard", COLUMNS, _cells(_shown(link, now))))
 
 
-@blueprint.get("/<token>/board.xlsx")
+@blueprint.get("/<secret>/board.xlsx")
 @public()
-def as_xlsx(token: str) -> Response:
+def as_xlsx(secret: str) -> Response:
     """The board as a workbook."""
-    link, now = _opened(token)
+    link, now = _opened(secret)
     return _cached(link, xlsx_response("leaderboard", COLUMNS, _cells(_shown(link, now))))
 
 
-@blueprint.get("/<token>/board.json")
+@blueprint.get("/<secret>/board.json")
 @public()
-def as_json(token: str) -> Response:
+def as_json(secret: str) -> Response:
     """The board for a program, in the words of the API."""
-    link, now = _opened(token)
+    link, now = _opened(secret)
     shown = _shown(link, now)
     said = BoardOut(
         board=link.board.kind,
@@ -140,10 +140,10 @@ def as_json(token: str) -> Response:
     return _cached(link, Response(said.model_dump_json(), content_type="application/json"))
 
 
-def _open(token: str) -> tuple[BoardLink, datetime]:
+def _open(secret: str) -> tuple[BoardLink, datetime]:
     """The link and the time; the brand is set for the page, and now and then the use is noted."""
     now = clock.now()
-    link = board_links.find_open(db.session, token, now)
+    link = board_links.find_open(db.session, secret, now)
     if request.method == "GET" and board_links.is_use_due(link, now):
         _note_use(link, now)
     g.brand = db.session.get_one(Brand, link.brand_id)
@@ -159,9 +159,9 @@ def _note_use(link: BoardLink, now: datetime) -> None:
     set_reading(True)
 
 
-def _opened(token: str) -> tuple[BoardLink, datetime]:
+def _opened(secret: str) -> tuple[BoardLink, datetime]:
     """As `_open`, for what cannot ask for a password. Raises Unauthorized."""
-    link, now = _open(token)
+    link, now = _open(secret)
     if not _is_unlocked(link):
         raise Unauthorized(_l("Open the board's page and give its password first."), rule="board-password")
     return link, now
@@ -181,8 +181,8 @@ def _cookie(link: BoardLink) -> str:
     return f"board_{link.id}"
 
 
-def _ask(form: PasswordForm, token: str) -> Response:
-    response = make_response(render_template("leaderboards/shared_password.html", form=form, token=token))
+def _ask(form: PasswordForm, secret: str) -> Response:
+    response = make_response(render_template("leaderboards/shared_password.html", form=form, secret=secret))
     response.headers["Cache-Control"] = "no-store"
     return _unlisted(response)
 
@@ -195,8 +195,8 @@ def _cells(shown: Shown) -> list[tuple[Any, ...]]:
     return [(r.rank, r.name, round(r.score, 2), r.human_clicks, r.raw_clicks, r.conversions) for r in shown.rows]
 
 
-def _render(template: str, token: str, link: BoardLink, shown: Shown, **more: Any) -> Response:
-    return make_response(render_template(template, token=token, link=link, shown=shown, **more))
+def _render(template: str, secret: str, link: BoardLink, shown: Shown, **more: Any) -> Response:
+    return make_response(render_template(template, secret=secret, link=link, shown=shown, **more))
 
 
 def _cached(link: BoardLink, response: Response) -> Response:

@@ -11,7 +11,9 @@ const AGAIN_MS = 10_000;
 
 function draw(line, [rank, name, points, human, raw, orders]) {
   const said = [rank, name, tenth.format(points), whole.format(human), whole.format(raw), whole.format(orders)];
-  line.querySelectorAll("[data-cell]").forEach((cell, index) => { cell.textContent = said[index]; });
+  const cells = [...line.querySelectorAll("[data-cell]")];
+  if (!line.hidden && cells.every((cell, index) => cell.textContent === said[index])) return;
+  cells.forEach((cell, index) => { cell.textContent = said[index]; });
   line.querySelector(".rank").classList.toggle("top", rank <= 3);
   line.classList.remove("fresh");
   void line.offsetWidth; // so that the same mark can begin again
