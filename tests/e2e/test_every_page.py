@@ -27,7 +27,9 @@ def site(new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFacto
     def fill() -> list[str]:
         prepare()
         brand = seed(db.session, datetime.now(UTC), lambda done, of: None, answers=120)
-        return list(addresses(app, db.session, brand))
+        found = list(addresses(app, db.session, brand))
+        db.session.commit()
+        return found
 
     paths = aside(app, fill)
     with served(app) as address:

@@ -85,7 +85,14 @@ def test_shared_pages_are_fit_to_be_read(
 
 
 def test_a_board_with_a_password_opens_by_it(wall: Wall, new_page: Any, axe: Any, csp_violations: Any) -> None:
-    asked = {"name": "Closed", "board": WHOLE_BRAND, "shown": 3, "days": 5, "password": "open sesame", "actor": "x"}
+    asked: Any = {
+        "name": "Closed",
+        "board": WHOLE_BRAND,
+        "shown": 3,
+        "days": 5,
+        "password": "open sesame",
+        "actor": "x",
+    }
     address = wall.do(lambda session: f"/shared/{make_link(session, wall.world.brand, **asked)[1]}")
     page = new_page(PHONE)
     refused = csp_violations(page)
