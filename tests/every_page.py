@@ -43,7 +43,7 @@ ELSEWHERE = (
 
 def addresses(app: APIFlask, session: Session, brand: Brand) -> Iterator[str]:
     """One address for every page that takes a GET. `brand`: the demo's, or a small version of it."""
-    values = _values(session, brand)
+    values = values_of(session, brand)
     for rule in app.url_map.iter_rules():
         address = rule.rule
         if "GET" not in (rule.methods or ()) or any(part in address for part in NOT_PAGES + ELSEWHERE):
@@ -51,12 +51,13 @@ def addresses(app: APIFlask, session: Session, brand: Brand) -> Iterator[str]:
         yield re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", lambda found: values[found[1]], address)
 
 
-def _values(session: Session, brand: Brand) -> dict[str, str]:
+def values_of(session: Session, brand: Brand) -> dict[str, str]:
+    """Parameter of an address -> something that is there."""
     known = links(session, brand.id, amplify().signer(PURPOSE))
     (token,) = {link.path.split("/")[2] for link in known if link.path.startswith("/board/")}
     newest = {
         f"{table}_id": str(session.scalar(sa.text(f"SELECT max(id) FROM {table}s")))  # noqa: S608  our own names
-        for table in ("campaign", "survey", "customer")
+        for table in ("campaign", "survey", "customer", "advocate")
     }
     link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
     brand.frame_origins = ["https://www.brisa.example"]

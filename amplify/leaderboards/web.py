@@ -2,10 +2,11 @@
 
 from flask import Flask
 
-from amplify.leaderboards import link_views, shared_views
+from amplify.leaderboards import link_views, reveal_views, shared_views
 
 
 def install(app: Flask) -> None:
     """Once, when the application is built."""
     app.register_blueprint(link_views.blueprint)
+    app.register_blueprint(reveal_views.blueprint)
     app.register_blueprint(shared_views.blueprint)

@@ -16,7 +16,7 @@ from amplify.customers.models import Customer
 from amplify.delivery.addresses import fingerprint
 from amplify.delivery.models import Suppression
 from amplify.rewards.models import Reward
-from amplify.sharing.models import Advocate
+from amplify.sharing.models import Advocate, public_name
 
 CHANNEL = "email"
 LOOKUP = 8_000
@@ -129,7 +129,7 @@ def allocate(judged: Sequence[Candidate], *, cap: int | None, affordable: int | 
 
 def _judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
     people = (
-        sa.select(Advocate.id, Customer.id, Customer.locale, Advocate.shown_name, Advocate.pseudonym)
+        sa.select(Advocate.id, Customer.id, Customer.locale, public_name())
         .add_columns(Customer.email, Customer.consent, Customer.erased_at)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .where(is_among(session, Advocate.id, [one.advocate_id for one in chosen]))
@@ -141,13 +141,13 @@ def _judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequen
     judged = []
     for one in chosen:
         person = found[one.advocate_id]
-        _id, customer_id, locale, shown_name, pseudonym, *_contact = person
+        _id, customer_id, locale, name, *_contact = person
         if locale not in languages:
             languages[locale] = best_language(locale, default)
         rule = rule_about(brand.id, None if customer_id is None else person, suppressed)
         if rule is None and not _has_reached(asked, one):
             rule = "milestone"
-        judged.append(Candidate(one, shown_name or pseudonym, languages[locale], rule))
+        judged.append(Candidate(one, name, languages[locale], rule))
     return judged
 
 

@@ -16,7 +16,7 @@ from amplify.delivery.addresses import normal_form
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.rewards.models import LeftOut, Push, Reward
 from amplify.rewards.states import LEFT
-from amplify.sharing.models import Advocate
+from amplify.sharing.models import Advocate, public_name
 
 
 @dataclass(frozen=True)
@@ -126,13 +126,9 @@ def places(session: Session, brand_id: int) -> dict[str, list[Any]]:
     }
 
 
-def _name() -> Any:
-    return sa.func.coalesce(Advocate.shown_name, Advocate.pseudonym).label("name")
-
-
 def _pushed() -> Any:
     columns = (Push.state, Push.reason, Push.locale, Push.amount_minor, Push.sent_at, Push.redeemed_at)
-    joined = sa.select(Push.occurrence, Push.rank, _name(), *columns)
+    joined = sa.select(Push.occurrence, Push.rank, public_name(), *columns)
     return joined.join(Advocate, Advocate.id == Push.advocate_id)
 
 
@@ -145,7 +141,7 @@ def _left() -> Any:
         sa.cast(sa.null(), Push.redeemed_at.type).label("redeemed_at"),
     )
     state, reason = sa.literal("left_out").label("state"), LeftOut.rule.label("reason")
-    joined = sa.select(LeftOut.occurrence, LeftOut.rank, _name(), state, reason, *nothing)
+    joined = sa.select(LeftOut.occurrence, LeftOut.rank, public_name(), state, reason, *nothing)
     return joined.join(Advocate, Advocate.id == LeftOut.advocate_id)
 
 

@@ -38,8 +38,14 @@ class Advocate(Base):
 
     @property
     def public_name(self) -> str:
-        """The agreed name, else the pseudonym."""
-        return self.shown_name or self.pseudonym
+        """The agreed name of somebody who is on the board, else the pseudonym."""
+        return (self.on_board and self.shown_name) or self.pseudonym
+
+
+def public_name() -> sa.Label[str]:
+    """Advocate.public_name for queries."""
+    agreed = sa.case((Advocate.on_board, Advocate.shown_name))
+    return sa.func.coalesce(agreed, Advocate.pseudonym).label("name")
 
 
 class ShareLink(Base):

@@ -47,7 +47,7 @@ class Reason:
 
 
 def board_name(pseudonym: str, shown_name: str | None, erased_at: datetime | None) -> str:
-    """How an advocate may be called: the name they agreed to until they are erased, else the pseudonym."""
+    """How an advocate on a board may be called: the name they agreed to until they are erased, else the pseudonym."""
     return pseudonym if erased_at is not None or not shown_name else shown_name
 
 
@@ -173,7 +173,7 @@ def _link_row(row: Any) -> LinkRow:
         id=link.id,
         code=link.code,
         channel=link.channel,
-        advocate=board_name(advocate.pseudonym, advocate.shown_name, erased_at),
+        advocate=advocate.pseudonym if erased_at else advocate.public_name,
         campaign=campaign,
         created_at=link.created_at,
         raw=raw,
