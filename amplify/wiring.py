@@ -40,6 +40,7 @@ from amplify.surveys.uploads import clear_away
 from amplify.tracking.events import ClicksReclassified, ConversionRefunded, Converted, HumansClicked
 from amplify.tracking.queries import outcomes as clicks_and_orders
 from amplify.tracking.reclassify import reclassify
+from amplify.tracking.retention import remove_old_clicks
 from amplify.tracking.services import track
 from amplify.tracking.visitors import forget_salts
 
@@ -75,6 +76,7 @@ ROUNDS: Sequence[Callable[[Session, int], int]] = (
     expire,
     forget_salts,
     clear_away,
+    remove_old_clicks,
 )
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.

@@ -24,6 +24,7 @@ PLAIN = (
     "declined_rest_days",
     "quiet_from_hour",
     "quiet_until_hour",
+    "keep_clicks_days",
 )
 MILLI = 1000
 
@@ -54,18 +55,23 @@ def from_form(form: SettingsForm) -> dict[str, Any]:
     }
 
 
-def save(session: Session, brand: Brand, form: SettingsForm, actor: str) -> bool:
+def save(session: Session, brand: Brand, form: SettingsForm, actor: str, *, attribution_days: int) -> bool:
     """Store the form; False when a rule refuses it, then the field says why."""
     try:
-        changed = change_policy(session, brand, from_form(form))
+        changed = change_policy(session, brand, from_form(form), attribution_days=attribution_days)
     except Invalid as refused:
         refused.field = _field_of(refused.field or "")
         refuse(form, refused)
         return False
+    note(session, brand, changed, actor)
+    return True
+
+
+def note(session: Session, brand: Brand, changed: dict[str, list[Any]], actor: str) -> None:
+    """Who changed which rule, from what to what, stands in the audit log."""
     if changed:
         detail = {name: {"before": before, "after": after} for name, (before, after) in changed.items()}
         audit.record(session, brand.id, actor, "brand.policy-changed", "brand", brand.slug, detail)
-    return True
 
 
 def _field_of(path: str) -> str:

@@ -122,6 +122,11 @@ class SettingsForm(Form):
         [Length(max=12_000)],
         description=_l("One per line, such as https://intranet.example.com. Everywhere else a frame stays empty."),
     )
+    keep_clicks_days = IntegerField(
+        _l("Keep single clicks for days"),
+        [Optional(), NumberRange(1, 3650, _l("Between 1 and 3650 days."))],
+        description=_l("Empty: for ever. What they were counted as stays in any case, and so do points and orders."),
+    )
     postal_address = TextAreaField(
         _l("Postal address"), [Length(max=500)], description=_l("The law asks for it at the foot of every mail.")
     )
@@ -147,7 +152,7 @@ class SettingsForm(Form):
 SECTIONS = (
     (_l("Brand"), "", ("name", "default_locale", "timezone", "postal_address", "privacy_url")),
     (_l("Look"), "", ("accent", "wordmark", "logo_url")),
-    (_l("Links"), "", ("target_hosts", "frame_origins")),
+    (_l("Links"), "", ("target_hosts", "frame_origins", "keep_clicks_days")),
     (
         _l("Answers"),
         _l("On the scale from 0 to 10. Answers already stored keep their category."),

@@ -211,7 +211,8 @@ def settings() -> ResponseReturnValue:
     """The brand's rules and look."""
     form = SettingsForm(data=brand_settings.as_form(g.brand))
     if request.method == "POST":
-        if form.validate() and brand_settings.save(db.session, g.brand, form, g.actor):
+        days = amplify().settings.attribution_days
+        if form.validate() and brand_settings.save(db.session, g.brand, form, g.actor, attribution_days=days):
             db.session.commit()
             flash(_("The settings are saved."), "success")
             return redirect(url_for(".settings"), 303)

@@ -64,6 +64,8 @@ class Brand(Base):
     # No mail between these local hours of the customer.
     quiet_from_hour: Mapped[int] = mapped_column(sa.Integer, default=21)
     quiet_until_hour: Mapped[int] = mapped_column(sa.Integer, default=8)
+    # Single clicks are removed after so many days, and stay in every count. None: they are kept.
+    keep_clicks_days: Mapped[int | None] = mapped_column(sa.Integer)
     # {"en": ["..."], "es": ["..."]}: starting points for people who left no comment.
     suggestions: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_demo: Mapped[bool] = mapped_column(default=False)

@@ -30,18 +30,25 @@ RANGES: dict[str, tuple[float, float]] = {
     "declined_rest_days": (1, 3650),
     "quiet_from_hour": (0, 23),
     "quiet_until_hour": (0, 23),
+    "keep_clicks_days": (1, 3650),
 }
+# Of these, empty means without end.
+MAY_BE_EMPTY = ("keep_clicks_days",)
 # Column -> most characters.
 LENGTHS = {"name": 200, "postal_address": 500, "privacy_url": 500}
 
 
-def change_policy(session: Session, brand: Brand, changes: dict[str, Any]) -> dict[str, list[Any]]:
+def change_policy(
+    session: Session, brand: Brand, changes: dict[str, Any], *, attribution_days: int = 1
+) -> dict[str, list[Any]]:
     """Apply changes (column -> value) that hold together; returns what really changed, as before and after.
 
+    A click is kept at least as long as an order may follow it: `attribution_days`, a setting of the installation.
     Raises Invalid naming the column. Publishes ScoringChanged when points count differently from now on.
     """
     wanted = {name: _checked(name, value) for name, value in changes.items()}
     _check_together({name: wanted.get(name, getattr(brand, name)) for name in ("promoter_min", "detractor_max")})
+    _check_kept(wanted.get("keep_clicks_days"), attribution_days)
     changed = {name: [getattr(brand, name), value] for name, value in wanted.items() if getattr(brand, name) != value}
     for name, (_before, after) in changed.items():
         setattr(brand, name, after)
@@ -53,7 +60,7 @@ def change_policy(session: Session, brand: Brand, changes: dict[str, Any]) -> di
 
 def _checked(name: str, value: Any) -> Any:
     if name in RANGES:
-        return _in_range(name, value)
+        return None if value is None and name in MAY_BE_EMPTY else _in_range(name, value)
     if name in LENGTHS:
         return _short(name, value)
     checks: dict[str, Callable[[str, Any], Any]] = {
@@ -163,3 +170,9 @@ def _check_together(scores: dict[str, float]) -> None:
     if scores["detractor_max"] >= scores["promoter_min"]:
         message = _l("Promoters begin above the highest score of detractors.")
         raise Invalid("promoter_min", "above-detractors", message)
+
+
+def _check_kept(days: int | None, attribution_days: int) -> None:
+    if days is not None and days < attribution_days:
+        message = _l("An order may follow a click after %(days)s days: keep clicks for so long.", days=attribution_days)
+        raise Invalid("keep_clicks_days", "attribution-days", message)

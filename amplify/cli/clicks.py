@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 
 import click
 
+from amplify.accounts import brand_settings
+from amplify.brands.policy import change_policy
 from amplify.brands.services import brand_by_slug
 from amplify.cli.common import database, json_option, show
 from amplify.cli.progress import progress
 from amplify.core.db import db, reading
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.tracking import agent_list
+from amplify.core.web import amplify
+from amplify.tracking import agent_list, retention
 from amplify.tracking import reclassify as again
 from amplify.tracking.models import Reclassification
 
@@ -69,6 +72,29 @@ def remove(pattern: str, as_json: bool) -> None:
 
 
 @command.command()
+@click.option("--brand", "slug", required=True, help="The brand, by its short name.")
+@click.option("--days", type=int, help="Remove single clicks after so many days.")
+@click.option("--for-ever", is_flag=True, help="Remove none any more.")
+@json_option
+def keep(slug: str, days: int | None, for_ever: bool, as_json: bool) -> None:
+    """Say how long a brand's single clicks are kept; without a number, show it.
+
+    A worker removes older ones, day by day. What they were counted as stays, and so do points and orders.
+    """
+    if days is not None and for_ever:
+        raise click.UsageError("Either --days or --for-ever.")
+    with database() as session:
+        brand = brand_by_slug(session, slug)
+        if days is not None or for_ever:
+            least = amplify().settings.attribution_days
+            changed = change_policy(session, brand, {"keep_clicks_days": days}, attribution_days=least)
+            brand_settings.note(session, brand, changed, ACTOR)
+            session.commit()
+        removed = retention.count_removed(session, brand.id)
+        show({"brand": brand.slug, "keep_clicks_days": brand.keep_clicks_days, "removed": removed}, as_json)
+
+
+@command.command()
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d"]), required=True, help="The first day (UTC) whose clicks are judged."
 )
@@ -89,6 +115,12 @@ def reclassify(since: datetime, slug: str | None, as_json: bool) -> None:
             session.commit()
         run = again.open_run(session, day, brand_id, extent)
         session.commit()
+        removed = retention.count_removed(session, brand_id, day)
+        if removed:
+            message = _l(
+                "%(n)s clicks of this time are removed: what is left of their days keeps its verdicts.", n=removed
+            )
+            click.echo(str(message), err=True)
         _go_on(run)
         show(
             {
@@ -98,6 +130,7 @@ def reclassify(since: datetime, slug: str | None, as_json: bool) -> None:
                 "changed": run.changed,
                 "now_human": run.gained,
                 "no_longer_human": run.lost,
+                "removed": removed,
                 "seconds": round(time.monotonic() - began, 2),
             },
             as_json,

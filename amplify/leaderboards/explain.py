@@ -14,7 +14,7 @@ from amplify.leaderboards.folding import BoardName, boards_of
 from amplify.leaderboards.models import PointsEntry
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.conversions import ATTRIBUTED
-from amplify.tracking.models import Click, ClickCount, Conversion
+from amplify.tracking.models import ClickCount, Conversion
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,7 @@ def _clicks_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
 def _orders_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
     counted = (
         sa.select(Conversion.attribution, sa.func.count())
-        .join(Click, Click.id == Conversion.click_id)
-        .join(ShareLink, ShareLink.id == Click.link_id)
+        .join(ShareLink, ShareLink.id == Conversion.named_link_id)
         .where(ShareLink.advocate_id == advocate_id, Conversion.attribution != ATTRIBUTED)
         .group_by(Conversion.attribution)
         .order_by(Conversion.attribution)

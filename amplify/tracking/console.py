@@ -69,6 +69,7 @@ def one(link_id: int) -> str:
     return render_template(
         "tracking/link.html",
         link=link,
+        brand=g.brand,
         days=figures.days_of(db.session, g.brand, link) if link.raw else None,
         clicks=queries.clicks(db.session, link.id),
         reasons=_reason_lines(link.id),

@@ -155,6 +155,7 @@ def _row(session: Session, brand_id: int, data: ConversionIn, window_days: int) 
         "body_hash": _hash(data),
         "received_at": clock.now(),
         "click_id": click.id if click else None,
+        "named_link_id": click.link_id if click else None,
         "attribution": PENDING if click else ("click-unknown" if data.click_id else "no-click"),
         "window_days": window_days,
         "refunded_minor": 0,
@@ -171,11 +172,12 @@ def _locked(session: Session, brand_id: int, order_id: str) -> Conversion:
 
 
 def _click(session: Session, brand_id: int, data: ConversionIn) -> Click | None:
-    """The click the shop names, if it is one of this brand's."""
+    """The click the shop names, if it is one of this brand's; it is not removed before this transaction ends."""
     if data.click_id is None:
         return None
     mine = sa.select(Click).join(ShareLink, ShareLink.id == Click.link_id)
-    return session.scalar(mine.where(Click.token == data.click_id, ShareLink.brand_id == brand_id))
+    named = mine.where(Click.token == data.click_id, ShareLink.brand_id == brand_id)
+    return session.scalar(named.with_for_update(of=Click, read=True, key_share=True))
 
 
 def _check_refund(conversion: Conversion, data: RefundIn) -> None:

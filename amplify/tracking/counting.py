@@ -38,8 +38,8 @@ def hour_of(at: datetime) -> int:
     return int(at.timestamp()) // HOUR_SECONDS
 
 
-def cell(click: Click, verdict: str, rule: str, brand_id: int) -> Cell:
-    """Where a click with this verdict is counted."""
+def cell(click: Any, verdict: str, rule: str, brand_id: int) -> Cell:
+    """Where a click (its row, or what tells its link and time) with this verdict is counted."""
     return Cell(click.link_id, hour_of(click.at), verdict, rule, brand_id)
 
 
@@ -50,6 +50,11 @@ def move(session: Session, moves: Mapping[Cell, int]) -> None:
     if fewer:
         empty = ClickCount.n == 0, is_among(session, ClickCount.link_id, fewer)
         session.execute(sa.delete(ClickCount).where(*empty), execution_options={"synchronize_session": False})
+
+
+def note_removed(session: Session, cells: Mapping[Cell, int]) -> None:
+    """So many raw clicks are gone; they stay counted."""
+    _add(session, "removed", [(*cell, 0, by) for cell, by in sorted(cells.items())])
 
 
 def rebuild(session: Session, link_ids: Collection[int] | None = None) -> None:

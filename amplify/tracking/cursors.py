@@ -9,6 +9,8 @@ from amplify.tracking.models import Cursor
 
 # The tracker's cursor over the clicks: what lies behind it has no verdict yet.
 TRACKER = "clicks"
+# Held by who removes raw clicks, and by who begins to judge them again: never both at once.
+REMOVAL = "removal"
 
 
 def take(session: Session, name: str, *, wait: bool = False) -> Cursor | None:

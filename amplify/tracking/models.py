@@ -148,6 +148,17 @@ class Correction(Base):
     is_gained: Mapped[bool] = mapped_column()
 
 
+class ClickRemoval(Base):
+    """How far a brand's raw clicks are removed: all before `before`, a UTC midnight, once `is_done`."""
+
+    __tablename__ = "click_removals"
+
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    before: Mapped[Instant]
+    position: Mapped[int] = mapped_column(default=0)  # the last click that was looked at
+    is_done: Mapped[bool] = mapped_column(default=False)
+
+
 class VisitorSalt(Base):
     """The salt of one UTC day. Deleted after the day: yesterday's visitor hashes can no longer be computed."""
 
@@ -194,8 +205,9 @@ class Conversion(Base):
     currency: Mapped[str] = mapped_column(sa.String(3))
     occurred_at: Mapped[Instant]
     received_at: Mapped[Instant] = mapped_column(default=clock.now)
-    # The click the shop named, if it is one of the brand's.
+    # The click the shop named, if it is one of the brand's; none once its raw row is removed. Its link stays.
     click_id: Mapped[int | None] = mapped_column(sa.ForeignKey("clicks.id"), index=True)
+    named_link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
     # Attribution: that click's link if the click was a person's and inside the window; else none, and the rule why.
     link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
     attribution: Mapped[Text80]  # see conversions.attribute
@@ -203,7 +215,7 @@ class Conversion(Base):
     refunded_minor: Mapped[int] = mapped_column(default=0)
     refunded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    link: Mapped[ShareLink | None] = relationship()
+    link: Mapped[ShareLink | None] = relationship(foreign_keys=[link_id])
 
 
 class Refund(Base):

@@ -4,7 +4,8 @@
 A run reads the clicks in their order, as the tracker did, until it has caught up with it; then it tells who gained and
 who lost, advocate by advocate. Each batch is a transaction with the run's position: a kill loses nothing, and nothing
 is judged twice.
-A run begins with a UTC day. Visitor keys end with theirs, so no window from before reaches into it.
+A run begins with a UTC day. Visitor keys end with theirs, so no window from before reaches into it. Of days from which
+raw clicks were removed (retention.py) every click keeps its verdict: without its fellows it cannot be judged.
 """
 
 from collections import Counter
@@ -21,7 +22,7 @@ from amplify.core.bulk import insert_ignore
 from amplify.core.events import publish
 from amplify.sharing import services as sharing
 from amplify.sharing.models import ShareLink
-from amplify.tracking import counting, cursors, verdicts
+from amplify.tracking import counting, cursors, retention, verdicts
 from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.conversions import reconsider
 from amplify.tracking.events import ClicksReclassified
@@ -65,8 +66,11 @@ def extent_of(session: Session, since: datetime, brand_id: int | None = None) ->
     """Where a run would begin, and how many clicks it would judge. Reads them all: best inside `reading()`."""
     tracked = cursors.place_of(session, cursors.TRACKER)
     counted = sa.select(sa.func.count(), sa.func.min(Click.id)).where(Click.at >= since, Click.id <= tracked)
-    if brand_id is not None:
-        counted = counted.join(ShareLink, ShareLink.id == Click.link_id).where(ShareLink.brand_id == brand_id)
+    whole = retention.whole_since(session)
+    if brand_id is not None or whole:
+        counted = counted.join(ShareLink, ShareLink.id == Click.link_id)
+        partly = [sa.and_(ShareLink.brand_id == one, Click.at < before) for one, before in whole.items()]
+        counted = counted.where(*([ShareLink.brand_id == brand_id] if brand_id is not None else []), ~sa.or_(*partly))
     total, first = session.execute(counted).one()
     return Extent(tracked if first is None else first - 1, total)
 
@@ -77,6 +81,7 @@ def open_run(session: Session, since: datetime, brand_id: int | None, extent: Ex
     The caller commits, then calls `reclassify` until the run is finished, or leaves that to the worker.
     """
     same = Reclassification.since == since, Reclassification.brand_id.is_not_distinct_from(brand_id)
+    cursors.take(session, cursors.REMOVAL, wait=True)
     unfinished = sa.select(Reclassification).where(*same, Reclassification.finished_at.is_(None))
     if run := session.scalars(unfinished.order_by(Reclassification.id)).first():
         return run
@@ -146,7 +151,12 @@ def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
         _hand_over(session, run)
         return 1
     # Around midnight ids and times are not quite in the same order.
-    mine = [row for row in rows if run.brand_id in (None, row.brand_id) and row.Click.at >= run.since]
+    whole = retention.whole_since(session)
+    mine = [
+        row
+        for row in rows
+        if run.brand_id in (None, row.brand_id) and row.Click.at >= max(run.since, whole.get(row.brand_id, run.since))
+    ]
     if mine:
         _judge_again(session, run, mine)
     run.position = rows[-1].Click.id

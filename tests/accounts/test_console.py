@@ -212,6 +212,14 @@ class TestSettings:
         assert "www.shop.example" in client.get("/console/settings").text
         assert actions(session, brand)[-1] == "brand.policy-changed"
 
+    def test_clicks_are_kept_for_a_time_or_for_ever(self, session: Session, brand: Brand, client: Client) -> None:
+        kept = []
+        for days in ("90", ""):
+            assert client.post_form("/console/settings", self.form(keep_clicks_days=days)).status_code == 303
+            session.refresh(brand)
+            kept.append(brand.keep_clicks_days)
+        assert kept == [90, None]
+
     def test_saving_without_a_change_logs_nothing(self, session: Session, brand: Brand, client: Client) -> None:
         client.post_form("/console/settings", self.form())
         before = actions(session, brand)
@@ -231,6 +239,8 @@ class TestSettings:
             ("quiet_from_hour", "24", "between 0 and 23"),
             ("logo_url", "javascript:alert(1)", "begins with https://"),
             ("name", "", "Please fill this in."),
+            ("keep_clicks_days", "0", "Between 1 and 3650 days."),
+            ("keep_clicks_days", "89", "An order may follow a click after 90 days"),
         ],
     )
     def test_a_mistake_is_shown_at_its_field_and_nothing_is_saved(

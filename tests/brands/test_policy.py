@@ -48,6 +48,7 @@ def told() -> Iterator[list[ScoringChanged]]:
         ("suggestions", {"en": ["x" * 281]}, "suggestions.en"),
         ("suggestions", {"de": ["Hallo"]}, "suggestions.de"),
         ("privacy_url", "http://acme.example", "privacy_url"),
+        ("keep_clicks_days", 0, "keep_clicks_days"),
     ],
 )
 def test_a_value_that_breaks_a_rule_changes_nothing(session: Session, column: str, value: Any, field: str) -> None:

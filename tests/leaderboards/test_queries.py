@@ -127,6 +127,7 @@ def test_the_explanation_says_what_did_not_count_and_why(world: World) -> None:
     catch_up(world)
     order = convert(world, link, "A")
     order.click_id, order.link_id, order.attribution = own.id, None, "click-self"
+    order.named_link_id = own.link_id
     world.session.flush()
     explained = why(world.session, advocate, NOON)
     assert {(one.what, one.verdict, one.n) for one in explained.not_counted} == {
