@@ -68,9 +68,9 @@ def extent_of(session: Session, since: datetime, brand_id: int | None = None) ->
     counted = sa.select(sa.func.count(), sa.func.min(Click.id)).where(Click.at >= since, Click.id <= tracked)
     whole = retention.whole_since(session)
     if brand_id is not None or whole:
-        counted = counted.join(ShareLink, ShareLink.id == Click.link_id)
-        partly = [sa.and_(ShareLink.brand_id == one, Click.at < before) for one, before in whole.items()]
-        counted = counted.where(*([ShareLink.brand_id == brand_id] if brand_id is not None else []), ~sa.or_(*partly))
+        mine = [ShareLink.brand_id == brand_id] if brand_id is not None else []
+        judged = [sa.or_(ShareLink.brand_id != one, Click.at >= before) for one, before in whole.items()]
+        counted = counted.join(ShareLink, ShareLink.id == Click.link_id).where(*mine, *judged)
     total, first = session.execute(counted).one()
     return Extent(tracked if first is None else first - 1, total)
 
