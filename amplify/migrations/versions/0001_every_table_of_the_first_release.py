@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("declined_rest_days", sa.Integer(), nullable=False),
         sa.Column("quiet_from_hour", sa.Integer(), nullable=False),
         sa.Column("quiet_until_hour", sa.Integer(), nullable=False),
+        sa.Column("keep_clicks_days", sa.Integer(), nullable=True),
         sa.Column("suggestions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -173,6 +174,17 @@ def upgrade() -> None:
             postgresql_where=sa.text("is_always_on"),
         )
 
+    op.create_table(
+        "click_removals",
+        sa.Column(
+            "brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("before", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("is_done", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_click_removals_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_click_removals")),
+    )
     op.create_table(
         "code_sequences",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -919,6 +931,7 @@ def upgrade() -> None:
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("named_link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("attribution", sa.String(length=80), nullable=False),
         sa.Column("window_days", sa.Integer(), nullable=False),
@@ -927,12 +940,14 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_conversions_brand_id")),
         sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_conversions_click_id")),
         sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_conversions_link_id")),
+        sa.ForeignKeyConstraint(["named_link_id"], ["share_links.id"], name=op.f("fk_conversions_named_link_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_conversions")),
         sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_conversions_brand_id_order_id")),
     )
     with op.batch_alter_table("conversions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_conversions_click_id"), ["click_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_conversions_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_conversions_named_link_id"), ["named_link_id"], unique=False)
         batch_op.create_index(
             "ix_conversions_pending",
             ["id"],
@@ -996,6 +1011,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("attribution = 'pending'"),
             postgresql_where=sa.text("attribution = 'pending'"),
         )
+        batch_op.drop_index(batch_op.f("ix_conversions_named_link_id"))
         batch_op.drop_index(batch_op.f("ix_conversions_link_id"))
         batch_op.drop_index(batch_op.f("ix_conversions_click_id"))
 
@@ -1115,6 +1131,7 @@ def downgrade() -> None:
 
     op.drop_table("customers")
     op.drop_table("code_sequences")
+    op.drop_table("click_removals")
     with op.batch_alter_table("campaigns", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_campaigns_always_on", sqlite_where=sa.text("is_always_on = 1"), postgresql_where=sa.text("is_always_on")
