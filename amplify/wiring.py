@@ -24,6 +24,7 @@ from amplify.leaderboards import corrections
 from amplify.leaderboards import reactions as points
 from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
 from amplify.leaderboards.services import project
+from amplify.leaderboards.windows import fold_windows
 from amplify.rewards import reactions as rewards
 from amplify.rewards.delivering import deliver_pushes
 from amplify.rewards.delivering import withheld as reward_withheld
@@ -71,6 +72,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
 ROUNDS: Sequence[Callable[[Session, int], int]] = (
     track,
     project,
+    fold_windows,
     reclassify,
     release_due,
     expire,

@@ -108,7 +108,7 @@ def fill(session: Session, number: int) -> int:
         promised = {"brand_id": brand.id, "on_board": True, "token_epoch": 0, "terms_version": "", "created_at": now}
         own = {"id": people, "customer_id": people, "pseudonym": [f"Bird {i}" for i in people]}
         insert_many(session, Advocate, _known(Advocate, promised), own)
-        stood = {"board_id": board, "milli_points": 1000, "human_clicks": 1, "conversions": 0, "shares": 0}
+        stood = {"board_id": board, "milli_points": 1000, "human_clicks": 1, "conversions": 0, "shares": 0, "tie": b""}
         # Spread like real ranks: no order of theirs is the order of the ids.
         logs = [HALF_LIFE_LOG + (i * 2654435761 % 2**32) / 2**32 for i in people]
         insert_many(session, Standing, {**stood, "reached_at": now}, {"advocate_id": people, "score_log": logs})

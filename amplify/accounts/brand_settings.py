@@ -12,8 +12,7 @@ from amplify.core.errors import Invalid
 from amplify.core.i18n import LANGUAGES
 
 THEME = ("accent", "wordmark", "logo_url")
-WEIGHTS = ("human_click", "share_confirmed", "conversion")
-NUMBERS = ("promoter_min", "detractor_max", "half_life_days")
+NUMBERS = ("promoter_min", "detractor_max")
 PLAIN = (
     "name",
     "default_locale",
@@ -26,7 +25,6 @@ PLAIN = (
     "quiet_until_hour",
     "keep_clicks_days",
 )
-MILLI = 1000
 
 
 def as_form(brand: Brand) -> dict[str, Any]:
@@ -34,7 +32,6 @@ def as_form(brand: Brand) -> dict[str, Any]:
     return {
         **{name: getattr(brand, name) for name in (*PLAIN, *NUMBERS)},
         **{name: brand.theme.get(name, "") for name in THEME},
-        **{name: int(brand.weights.get(name, 0)) // MILLI for name in WEIGHTS},
         "target_hosts": "\n".join(brand.target_hosts),
         "frame_origins": "\n".join(brand.frame_origins),
         **{f"suggestions_{code}": "\n".join(brand.suggestions.get(code, [])) for code in LANGUAGES},
@@ -48,7 +45,6 @@ def from_form(form: SettingsForm) -> dict[str, Any]:
         **{name: data[name] for name in PLAIN},
         **{name: float(data[name]) for name in NUMBERS},
         "theme": {name: data[name] or "" for name in THEME},
-        "weights": {name: data[name] * MILLI for name in WEIGHTS},
         "target_hosts": (data["target_hosts"] or "").split(),
         "frame_origins": (data["frame_origins"] or "").split(),
         "suggestions": {code: (data[f"suggestions_{code}"] or "").splitlines() for code in LANGUAGES},

@@ -93,7 +93,8 @@ def refuse(form: Form, refused: AmplifyError) -> None:
         form.form_errors = [*form.form_errors, refused.message]
 
 
-def _number(label: Any, low: float, high: float, kind: Any = IntegerField, hint: Any = "") -> Any:
+def number_field(label: Any, low: float, high: float, kind: Any = IntegerField, hint: Any = "") -> Any:
+    """A number that has to be there, within a range."""
     message = _l("The value lies between %(low)s and %(high)s.", low=low, high=high)
     required = InputRequired(_l("Please fill this in."))
     return kind(label, [required, NumberRange(low, high, message)], description=hint)
@@ -131,20 +132,12 @@ class SettingsForm(Form):
         _l("Postal address"), [Length(max=500)], description=_l("The law asks for it at the foot of every mail.")
     )
     privacy_url = StringField(_l("Address of your privacy policy"), [Length(max=500)])
-    promoter_min = _number(_l("Promoters answer at least"), 0, 10, DecimalField)
-    detractor_max = _number(_l("Detractors answer at most"), 0, 10, DecimalField)
-    half_life_days = _number(
-        _l("Half-life in days"), 0.5, 3650, DecimalField, _l("After so many days, points weigh half as much.")
-    )
-    human_click = _number(_l("Points for a visit by a person"), 0, 1_000_000)
-    share_confirmed = _number(
-        _l("Points for a confirmed share"), 0, 1_000_000, hint=_l("Recognition only: it never counts towards a reward.")
-    )
-    conversion = _number(_l("Points for a purchase"), 0, 1_000_000)
-    ask_every_days = _number(_l("Days between two asks"), 1, 3650)
-    declined_rest_days = _number(_l("Days of rest after a no"), 1, 3650)
-    quiet_from_hour = _number(_l("Quiet from hour"), 0, 23, hint=_l("In the customer's own time zone."))
-    quiet_until_hour = _number(_l("Quiet until hour"), 0, 23)
+    promoter_min = number_field(_l("Promoters answer at least"), 0, 10, DecimalField)
+    detractor_max = number_field(_l("Detractors answer at most"), 0, 10, DecimalField)
+    ask_every_days = number_field(_l("Days between two asks"), 1, 3650)
+    declined_rest_days = number_field(_l("Days of rest after a no"), 1, 3650)
+    quiet_from_hour = number_field(_l("Quiet from hour"), 0, 23, hint=_l("In the customer's own time zone."))
+    quiet_until_hour = number_field(_l("Quiet until hour"), 0, 23)
     suggestions_en = _lines(_l("Suggested texts in English"))
     suggestions_es = _lines(_l("Suggested texts in Spanish"))
 
@@ -157,11 +150,6 @@ SECTIONS = (
         _l("Answers"),
         _l("On the scale from 0 to 10. Answers already stored keep their category."),
         ("promoter_min", "detractor_max"),
-    ),
-    (
-        _l("Points"),
-        _l("A change counts the whole ranking anew from the ledger."),
-        ("human_click", "conversion", "share_confirmed", "half_life_days"),
     ),
     (
         _l("Contact"),

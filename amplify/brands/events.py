@@ -7,6 +7,6 @@ from amplify.brands.models import Brand
 
 @dataclass(frozen=True)
 class ScoringChanged:
-    """The weights or the half-life changed: standings are rebuilt from the ledger (product.md, Score)."""
+    """Weights, half-life or the rule for equal scores changed: standings are rebuilt from the ledger (product.md)."""
 
     brand: Brand

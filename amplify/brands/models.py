@@ -14,6 +14,8 @@ from amplify.core.i18n import lazy_gettext as _l
 
 # Milli-points per cause (product.md, Score). Acts of sharing are recognition only; never reward-eligible.
 DEFAULT_WEIGHTS = {"human_click": 1_000, "share_confirmed": 2_000, "conversion": 20_000}
+# Who stands first of those with equal scores: see docs/leaderboards.md.
+TIE_RULES = ("earliest", "conversions", "pseudonym")
 
 
 def allow_target(field: str, url: str, hosts: Collection[str]) -> str:
@@ -58,6 +60,7 @@ class Brand(Base):
     detractor_max: Mapped[float] = mapped_column(sa.Float, default=6.0)
     half_life_days: Mapped[float] = mapped_column(sa.Float, default=30.0)
     weights: Mapped[dict[str, Any]] = mapped_column(default=lambda: dict(DEFAULT_WEIGHTS))
+    tie_rule: Mapped[str] = mapped_column(sa.String(20), default="earliest")
     # Contact budget: at most one ask per person in this many days; a decline rests longer.
     ask_every_days: Mapped[int] = mapped_column(sa.Integer, default=30)
     declined_rest_days: Mapped[int] = mapped_column(sa.Integer, default=180)

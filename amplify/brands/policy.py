@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from amplify.brands.events import ScoringChanged
-from amplify.brands.models import DEFAULT_WEIGHTS, Brand
+from amplify.brands.models import DEFAULT_WEIGHTS, TIE_RULES, Brand
 from amplify.brands.services import check_timezone
 from amplify.core import colour, events
 from amplify.core.errors import Invalid
@@ -19,7 +19,7 @@ ORIGIN = re.compile(r"https://(?P<host>[a-z0-9.-]{1,253})(?::(?P<port>[0-9]{1,5}
 MAX_HOSTS = 50
 MAX_SUGGESTIONS = 10
 MAX_POINTS = 1_000_000
-SCORING = ("weights", "half_life_days")
+SCORING = ("weights", "half_life_days", "tie_rule")
 
 # Column -> (lowest, highest) value.
 RANGES: dict[str, tuple[float, float]] = {
@@ -70,6 +70,7 @@ def _checked(name: str, value: Any) -> Any:
         "target_hosts": _hosts,
         "frame_origins": _origins,
         "weights": _weights,
+        "tie_rule": _tie_rule,
         "suggestions": _suggestions,
     }
     return checks[name](name, value)
@@ -154,6 +155,12 @@ def _weights(name: str, value: dict[str, int]) -> dict[str, int]:
             message = _l("The value lies between %(low)s and %(high)s.", low=0, high=MAX_POINTS)
             raise Invalid(f"weights.{cause}", "range", message)
     return {**DEFAULT_WEIGHTS, **value}
+
+
+def _tie_rule(name: str, value: str) -> str:
+    if value not in TIE_RULES:
+        raise Invalid(name, "tie-rule", _l("There is no such rule for equal scores."))
+    return value
 
 
 def _suggestions(name: str, value: dict[str, list[str]]) -> dict[str, list[str]]:

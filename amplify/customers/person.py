@@ -64,7 +64,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "asks": ("mode",),
     "ask_refusals": ("mode", "rule"),
     "messages": ("message_id", "channel", "template", "locale", "state", "reason"),
-    "points_entries": ("cause", "cause_key"),
+    "points_entries": ("cause", "cause_key", "channel"),
     "pushes": (
         "channel", "locale", "code", "currency", "message_id", "provider_key", "state", "reason", "approved_by",
         "order_ref",
@@ -83,6 +83,7 @@ ELSEWHERE: Mapping[str, str] = {
     "refunds": "the same",
     "reward_codes": "the pool; who got which code stands in pushes",
     "standings": "sums of points_entries",
+    "day_points": "the same, by day",
     "snapshot_rows": "sums of points_entries at a campaign's start",
 }
 # Kept in the same rows, but about others or of no meaning to the person.

@@ -8,8 +8,10 @@ from amplify.core.boundary import takes_query
 from amplify.core.db import db
 from amplify.core.security import api
 from amplify.leaderboards import queries
-from amplify.leaderboards.boards import board_name, find_board
-from amplify.leaderboards.schemas import BoardOut, BoardQuery, RankedOut
+from amplify.leaderboards.asked import asked
+from amplify.leaderboards.rated import MIN_CLICKS, RateRow, rated
+from amplify.leaderboards.schemas import BoardOut, BoardQuery, RankedOut, RatedOut, RatesOut
+from amplify.leaderboards.scoring import in_force
 
 blueprint = APIBlueprint("leaderboard", __name__, url_prefix="/api/v1/leaderboard", tag="Leaderboard")
 
@@ -20,23 +22,65 @@ blueprint = APIBlueprint("leaderboard", __name__, url_prefix="/api/v1/leaderboar
 @blueprint.output(BoardOut)
 @blueprint.doc(
     summary="The top of a board",
-    description="Of a location, else a business line, else a campaign, else the whole brand. Only advocates with "
-    "points that count toward rewards are ranked; scores lose half of their worth every half-life.",
+    description="All time takes one filter: a location, else a business line, else a channel, else a campaign; scores "
+    "lose half of their worth every half-life. The last 7, 30 or 90 days and a campaign's period take every filter "
+    "together and are not decayed. Only advocates with points that count toward rewards are ranked.",
 )
 def top(query: BoardQuery) -> dict[str, object]:
     """The first advocates of one board."""
     now = clock.now()
-    name = board_name(**{f"{key}_id": value for key, value in query.model_dump(exclude={"limit"}).items()})
-    board = find_board(db.session, g.brand.id, name)
-    rows = queries.top(db.session, board, query.limit, now) if board else []
+    found, rules = asked(db.session, g.brand.id, query, query.limit, now), in_force(db.session, g.brand.id)
     shown = BoardOut(
-        board=name[0],
-        half_life_days=g.brand.half_life_days,
-        ranked=queries.size(db.session, board) if board else 0,
+        board=found.kind,
+        window=query.window,
+        half_life_days=rules.half_life_days,
+        tie_rule=rules.tie_rule,
+        left_out=list(found.left_out),
+        ranked=found.ranked,
         as_of=now,
-        rows=[shown_row(row) for row in rows],
+        rows=[shown_row(row) for row in found.rows],
     )
     return shown.model_dump(mode="json")
+
+
+@blueprint.get("/rates")
+@api("leaderboards:read")
+@takes_query(BoardQuery)
+@blueprint.output(RatesOut)
+@blueprint.doc(
+    summary="The top of a board by rate",
+    description="Purchases per human click, shrunk toward the brand's mean (empirical Bayes, beta-binomial), ranked by "
+    "the lower end of the 95 % credible interval, so that luck with few clicks does not stand first.",
+)
+def rates(query: BoardQuery) -> dict[str, object]:
+    """The first advocates by rate."""
+    now = clock.now()
+    found = rated(db.session, g.brand.id, query, query.limit, now)
+    shown = RatesOut(
+        window=query.window,
+        left_out=list(found.left_out),
+        mean=round(found.prior.mean, 5),
+        strength=round(found.prior.strength, 1),
+        least_clicks=MIN_CLICKS,
+        ranked=found.ranked,
+        too_few=found.too_few,
+        as_of=now,
+        rows=[shown_rate(row) for row in found.rows],
+    )
+    return shown.model_dump(mode="json")
+
+
+def shown_rate(row: RateRow) -> RatedOut:
+    """One line as machines get it."""
+    return RatedOut(
+        rank=row.rank,
+        advocate=row.name,
+        rate=round(row.rate.mean, 5),
+        low=round(row.rate.low, 5),
+        high=round(row.rate.high, 5),
+        conversions=row.conversions,
+        human_clicks=row.human_clicks,
+    )
 
 
 def shown_row(row: queries.Row) -> RankedOut:

@@ -7,25 +7,33 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core.bulk import insert_ignore
-from amplify.leaderboards.folding import BoardName
+from amplify.leaderboards.folding import BoardName, channel_board
 from amplify.leaderboards.models import Board
 
 WHOLE_BRAND: BoardName = ("brand", 0)
 
 
-def find_board(session: Session, brand_id: int, name: BoardName = WHOLE_BRAND) -> Board | None:
-    """A board, or None while nobody has points on it."""
+def find_board(session: Session, brand_id: int, name: BoardName = WHOLE_BRAND, *, days: int = 0) -> Board | None:
+    """A board of all time, or of a window of so many days; None while nobody has points on it."""
     kind, ref_id = name
-    mine = sa.select(Board).where(Board.brand_id == brand_id, Board.kind == kind, Board.ref_id == ref_id)
-    return session.scalar(mine)
+    mine = Board.brand_id == brand_id, Board.kind == kind, Board.ref_id == ref_id, Board.days == days
+    return session.scalar(sa.select(Board).where(*mine))
 
 
 def board_name(
-    *, campaign_id: int | None = None, location_id: int | None = None, business_line_id: int | None = None
+    *,
+    campaign_id: int | None = None,
+    location_id: int | None = None,
+    business_line_id: int | None = None,
+    channel: str | None = None,
 ) -> BoardName:
     """The board of the first of these that is given, else the whole brand's."""
-    given = (("location", location_id), ("business_line", business_line_id), ("campaign", campaign_id))
-    return next(((kind, ref_id) for kind, ref_id in given if ref_id), WHOLE_BRAND)
+    places = (("location", location_id), ("business_line", business_line_id))
+    if place := next(((kind, ref_id) for kind, ref_id in places if ref_id), None):
+        return place
+    if channel:
+        return channel_board(channel)
+    return ("campaign", campaign_id) if campaign_id else WHOLE_BRAND
 
 
 def audience_board(audience: dict[str, Any]) -> BoardName:
@@ -33,19 +41,18 @@ def audience_board(audience: dict[str, Any]) -> BoardName:
     return board_name(location_id=audience.get("location_id"), business_line_id=audience.get("business_line_id"))
 
 
-def board_ids(session: Session, brand_id: int, names: Iterable[BoardName]) -> dict[BoardName, int]:
-    """The ids of these boards; those that are missing are made."""
+def board_ids(session: Session, brand_id: int, names: Iterable[BoardName], *, days: int = 0) -> dict[BoardName, int]:
+    """The ids of these boards of one window; those that are missing are made."""
     wanted = set(names)
-    found = _known(session, brand_id, wanted)
+    found = _known(session, brand_id, wanted, days)
     if missing := sorted(wanted - found.keys()):
-        insert_ignore(
-            session, Board, [{"brand_id": brand_id, "kind": kind, "ref_id": ref_id} for kind, ref_id in missing]
-        )
-        found |= _known(session, brand_id, missing)
+        rows = [{"brand_id": brand_id, "kind": kind, "ref_id": ref_id, "days": days} for kind, ref_id in missing]
+        insert_ignore(session, Board, rows)
+        found |= _known(session, brand_id, missing, days)
     return found
 
 
-def _known(session: Session, brand_id: int, names: Iterable[BoardName]) -> dict[BoardName, int]:
-    mine = sa.select(Board.kind, Board.ref_id, Board.id).where(Board.brand_id == brand_id)
+def _known(session: Session, brand_id: int, names: Iterable[BoardName], days: int) -> dict[BoardName, int]:
+    mine = sa.select(Board.kind, Board.ref_id, Board.id).where(Board.brand_id == brand_id, Board.days == days)
     asked = mine.where(sa.tuple_(Board.kind, Board.ref_id).in_(list(names)))
     return {(kind, ref_id): board_id for kind, ref_id, board_id in session.execute(asked)}

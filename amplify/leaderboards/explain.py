@@ -1,17 +1,18 @@
 """Why a score is what it is: every entry with its worth now, adding up to it, and what did not count, by rule."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.brands.models import Brand
 from amplify.leaderboards.boards import WHOLE_BRAND
 from amplify.leaderboards.decay import in_hundredths, worth_now
 from amplify.leaderboards.folding import BoardName, boards_of
 from amplify.leaderboards.models import PointsEntry
+from amplify.leaderboards.scoring import Rules, in_force
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.conversions import ATTRIBUTED
 from amplify.tracking.models import ClickCount, Conversion
@@ -19,7 +20,7 @@ from amplify.tracking.models import ClickCount, Conversion
 
 @dataclass(frozen=True)
 class Line:
-    """One ledger entry. `points` as given then; `worth_hundredths` what it adds to the score now, in 1/100 point."""
+    """One ledger entry. `milli_points` by the rules in force; `worth_hundredths` its part of the score, in 1/100."""
 
     cause: str
     channel: str
@@ -46,6 +47,7 @@ class Why:
     """The whole explanation. The `worth_hundredths` of `counted` add up to `score_hundredths` exactly."""
 
     half_life_days: float
+    weights: Mapping[str, Any]
     counted: Sequence[Line]
     recognised: Sequence[Line]
     not_counted: Sequence[NotCounted]
@@ -63,15 +65,16 @@ def why(session: Session, advocate: Advocate, now: datetime, board: BoardName = 
     `counted` is what the score is made of; `recognised` are acts of sharing, which the brand sees and which never count
     toward rewards (product.md rule 2).
     """
-    brand = session.get_one(Brand, advocate.brand_id)
+    rules = in_force(session, advocate.brand_id)
     entries = _entries(session, advocate, board)
     counted = [pair for pair in entries if pair[0].is_reward_eligible]
     recognised = [pair for pair in entries if not pair[0].is_reward_eligible]
     reversals = {entry.reverses_id: entry.cause for entry, _ in entries if entry.reverses_id is not None}
     return Why(
-        half_life_days=brand.half_life_days,
-        counted=_lines(counted, reversals, now, brand.half_life_days),
-        recognised=_lines(recognised, reversals, now, brand.half_life_days),
+        half_life_days=rules.half_life_days,
+        weights=rules.weights,
+        counted=_lines(counted, reversals, now, rules),
+        recognised=_lines(recognised, reversals, now, rules),
         not_counted=[*_clicks_not_counted(session, advocate.id), *_orders_not_counted(session, advocate.id)],
         raw_clicks=_raw_clicks(session, advocate.id),
     )
@@ -88,21 +91,35 @@ def _entries(session: Session, advocate: Advocate, board: BoardName) -> list[tup
 
 
 def _lines(
-    entries: Sequence[tuple[PointsEntry, str]], reversals: dict[int, str], now: datetime, half_life: float
+    entries: Sequence[tuple[PointsEntry, str]], reversals: dict[int, str], now: datetime, rules: Rules
 ) -> list[Line]:
-    worths = in_hundredths([worth_now(entry.milli_points, entry.occurred_at, now, half_life) for entry, _ in entries])
+    worth = _points(entries, rules)
+    worths = in_hundredths(
+        [worth_now(worth[entry.id], entry.occurred_at, now, rules.half_life_days) for entry, _ in entries]
+    )
     return [
         Line(
             cause=entry.cause,
             channel=channel,
             occurred_at=entry.occurred_at,
-            milli_points=entry.milli_points,
-            worth_hundredths=worth,
+            milli_points=worth[entry.id],
+            worth_hundredths=now_worth,
             is_reward_eligible=entry.is_reward_eligible,
             taken_back_by=reversals.get(entry.id),
         )
-        for (entry, channel), worth in zip(entries, worths, strict=True)
+        for (entry, channel), now_worth in zip(entries, worths, strict=True)
     ]
+
+
+def _points(entries: Sequence[tuple[PointsEntry, str]], rules: Rules) -> dict[int, int]:
+    """Entry id -> the milli-points it counts by these rules; a reversal what it takes back."""
+    points = {
+        entry.id: rules.milli_points(entry.cause, entry.milli_points)
+        for entry, _ in entries
+        if entry.reverses_id is None
+    }
+    taken_back = {entry.id: -points[entry.reverses_id] for entry, _ in entries if entry.reverses_id is not None}
+    return points | taken_back
 
 
 def _clicks_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:

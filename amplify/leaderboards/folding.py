@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from amplify.leaderboards.decay import entry_log, log_add
 from amplify.leaderboards.models import PointsEntry
+from amplify.leaderboards.scoring import Rules
 
-# (kind of board, id of what it is about); the whole brand is ("brand", 0).
+# (kind of board, id of what it is about); the whole brand is ("brand", 0), a channel ("channel:email", 0).
 BoardName = tuple[str, int]
 COUNTED_AS = {"human_click": "human_clicks", "conversion": "conversions", "share_confirmed": "shares"}
 
@@ -27,6 +28,8 @@ class Entry(NamedTuple):
     campaign_id: int
     business_line_id: int | None
     location_id: int | None
+    link_id: int | None
+    channel: str
     cause: str
     reverses_id: int | None
     milli_points: int
@@ -46,18 +49,23 @@ class Totals:
     conversions: int = 0
     shares: int = 0
 
-    def add(self, entry: Entry, log: float | None) -> None:
-        """Count one living entry, whose L is `log`."""
+    def add(self, entry: Entry, milli_points: int, log: float | None) -> None:
+        """Count one living entry that is worth `milli_points`, whose L is `log`."""
         if entry.is_reward_eligible or self.score_log is None:
             # The time a score was reached is the time of the last thing that made it; ties go to the earlier.
             starts_score = entry.is_reward_eligible and self.score_log is None
             self.reached_at = entry.occurred_at if starts_score else max(self.reached_at, entry.occurred_at)
         if entry.is_reward_eligible:
             self.score_log = log_add(self.score_log, log)
-            self.milli_points += entry.milli_points
+            self.milli_points += milli_points
         self.recognition_log = log_add(self.recognition_log, log)
         if counter := COUNTED_AS.get(entry.cause):
             setattr(self, counter, getattr(self, counter) + 1)
+
+
+def channel_board(channel: str) -> BoardName:
+    """The board of a channel, which has a name and no id."""
+    return f"channel:{channel}", 0
 
 
 def boards_of(entry: Entry | PointsEntry) -> Iterator[BoardName]:
@@ -68,27 +76,34 @@ def boards_of(entry: Entry | PointsEntry) -> Iterator[BoardName]:
         yield "location", entry.location_id
     if entry.business_line_id is not None:
         yield "business_line", entry.business_line_id
+    if entry.channel:
+        yield channel_board(entry.channel)
 
 
-def fold(entries: Iterable[Entry], into: dict[BoardName, Totals], half_life_days: float) -> None:
+def living(entries: Sequence[Entry]) -> list[Entry]:
+    """Those of an advocate's whole ledger that are no reversals and were not reversed."""
+    taken_back = {entry.reverses_id for entry in entries if entry.reverses_id is not None}
+    return [entry for entry in entries if entry.reverses_id is None and entry.id not in taken_back]
+
+
+def fold(entries: Iterable[Entry], into: dict[BoardName, Totals], rules: Rules) -> None:
     """Count entries of one advocate, none of them a reversal or reversed, on top of what is there."""
     for entry in entries:
-        log = entry_log(entry.milli_points, entry.occurred_at, half_life_days)
+        milli_points = rules.milli_points(entry.cause, entry.milli_points)
+        log = entry_log(milli_points, entry.occurred_at, rules.half_life_days)
         for board in boards_of(entry):
             totals = into.get(board)
             if totals is None:
                 totals = into[board] = Totals(reached_at=entry.occurred_at)
-            totals.add(entry, log)
+            totals.add(entry, milli_points, log)
 
 
-def fold_all(entries: Sequence[Entry], half_life_days: float) -> dict[BoardName, Totals]:
+def fold_all(entries: Sequence[Entry], rules: Rules) -> dict[BoardName, Totals]:
     """The standings of one advocate from all their entries in ledger order, reversals among them."""
-    taken_back = {entry.reverses_id for entry in entries if entry.reverses_id is not None}
     standings: dict[BoardName, Totals] = {}
     for entry in entries:
         for board in boards_of(entry):
             # Also who has nothing left keeps a row, with nothing in it.
             standings.setdefault(board, Totals(reached_at=entry.occurred_at))
-        if entry.reverses_id is None and entry.id not in taken_back:
-            fold((entry,), standings, half_life_days)
+    fold(living(entries), standings, rules)
     return standings

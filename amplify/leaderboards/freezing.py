@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
@@ -20,6 +19,7 @@ from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import audience_board, board_ids
 from amplify.leaderboards.decay import half_lives
 from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
+from amplify.leaderboards.scoring import in_force
 from amplify.leaderboards.snapshots import KEPT, columns, is_enough, is_ranked, most_of, ranking_order
 from amplify.tracking import cursors
 
@@ -34,13 +34,14 @@ def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: 
     The first 1,000 are there when it returns; `freeze_more` writes the rest.
     """
     cursors.take(session, CURSOR, wait=True)
-    brand = session.get_one(Brand, campaign.brand_id)
+    brand_id = campaign.brand_id
     name = audience_board(audience)
-    board_id = board_ids(session, brand.id, [name])[name]
+    board_id = board_ids(session, brand_id, [name])[name]
     ranked = histogram.ranked_on(session, board_id)
     row = {
-        "brand_id": brand.id, "campaign_id": campaign.id, "occurrence": campaign.occurrence, "board_id": board_id,
-        "audience": audience, "ranked": ranked, "most": most_of(audience, lambda: ranked), "taken_at": now,
+        "brand_id": brand_id, "campaign_id": campaign.id, "occurrence": campaign.occurrence, "board_id": board_id,
+        "audience": audience, "tie_rule": in_force(session, brand_id).tie_rule,
+        "ranked": ranked, "most": most_of(audience, lambda: ranked), "taken_at": now,
         "frozen": 0, "planned": 0, "pushed": 0,
     }  # fmt: skip
     is_new = insert_ignore(session, Snapshot, [row]) == 1
@@ -84,8 +85,10 @@ def _further(session: Session, snapshot: Snapshot) -> Iterator[sa.ColumnElement[
     if last is None:
         yield sa.true()
         return
-    later = sa.tuple_(Standing.reached_at, Standing.advocate_id) > sa.tuple_(
-        sa.literal(last.reached_at, Standing.reached_at.type), sa.literal(last.advocate_id)
+    later = sa.tuple_(Standing.tie, Standing.reached_at, Standing.advocate_id) > sa.tuple_(
+        sa.literal(last.tie, Standing.tie.type),
+        sa.literal(last.reached_at, Standing.reached_at.type),
+        sa.literal(last.advocate_id),
     )
     yield sa.and_(Standing.score_log == last.score_log, later)
     yield Standing.score_log < last.score_log
@@ -93,12 +96,17 @@ def _further(session: Session, snapshot: Snapshot) -> Iterator[sa.ColumnElement[
 
 def _write(session: Session, snapshot: Snapshot, further: sa.ColumnElement[bool], *, first: int, most: int) -> int:
     """Copy up to `most` standings into the ranks after `first`, in one statement; how many."""
-    brand = session.get_one(Brand, snapshot.brand_id)
-    fits = (*is_ranked(snapshot.board_id), *is_enough(brand, snapshot.audience, snapshot.taken_at), further)
+    rules = in_force(session, snapshot.brand_id)
+    fits = (*is_ranked(snapshot.board_id), *is_enough(rules, snapshot.audience, snapshot.taken_at), further)
     next_ones = sa.select(*columns()).where(*fits).order_by(*ranking_order()).limit(most).subquery()
-    order = (next_ones.c.score_log.desc(), next_ones.c.reached_at.asc(), next_ones.c.advocate_id.asc())
+    order = (
+        next_ones.c.score_log.desc(),
+        next_ones.c.tie.asc(),
+        next_ones.c.reached_at.asc(),
+        next_ones.c.advocate_id.asc(),
+    )
     rank = sa.literal(first) + sa.func.row_number().over(order_by=order)
-    worth = sa.func.pow(2.0, next_ones.c.score_log - half_lives(snapshot.taken_at, brand.half_life_days))
+    worth = sa.func.pow(2.0, next_ones.c.score_log - half_lives(snapshot.taken_at, rules.half_life_days))
     source = sa.select(sa.literal(snapshot.id), rank, worth, *(next_ones.c[name] for name in KEPT))
     copied = sa.insert(SnapshotRow).from_select(["snapshot_id", "rank", "score", *KEPT], source)
     done: Any = session.execute(copied.execution_options(preserve_rowcount=True))

@@ -19,16 +19,11 @@ from sqlalchemy.orm import Session
 from amplify.core import bulk
 from amplify.leaderboards.models import Board, ScoreCount, Standing
 
-# Width of a range on each level: 2^-bits of a half-life. A level's range number is that of the finest, shifted right.
-LEVEL_BITS = (0, 5, 10)
-FINEST = LEVEL_BITS[-1]
-# The range of a score (a float times a power of two is exact, so all levels agree at their edges). floor() by hand on
-# SQLite, which is not always built with it.
-FINE_OF = {
-    "sqlite": f"CAST(score_log * {1 << FINEST} AS INTEGER)"
-    f" - (score_log * {1 << FINEST} < CAST(score_log * {1 << FINEST} AS INTEGER))",
-    "postgresql": f"CAST(floor(score_log * {1 << FINEST}) AS BIGINT)",
-}
+# Width of a range on each level: 2^-bits of a score. A level's range number is that of the finest, shifted right.
+Levels = tuple[int, ...]
+LEVELS: Levels = (0, 5, 10)
+# Of a window's board (`ties.window_score`): some points, one milli-point, a part of those who are equal.
+WINDOW_LEVELS: Levels = (0, 10, 26)
 NAMES = ("board_id", "level", "bucket", "n")
 
 # (board, level, number of the range) -> how many more stand there, or fewer.
@@ -37,24 +32,38 @@ Changes = Counter[tuple[int, int, int]]
 Move = tuple[int, float | None, float | None]
 
 
-def changes(moves: Iterable[Move]) -> Changes:
+def changes(moves: Iterable[Move], levels: Levels = LEVELS) -> Changes:
     """What these moves change in the counts; ranges that end as they began are left out."""
     found: Changes = Counter()
     for board_id, before, after in moves:
         for score_log, step in ((before, -1), (after, +1)):
             if score_log is not None:
-                fine = floor(score_log * (1 << FINEST))
-                for level, bits in enumerate(LEVEL_BITS):
-                    found[board_id, level, fine >> (FINEST - bits)] += step
+                fine = floor(score_log * (1 << levels[-1]))
+                for level, bits in enumerate(levels):
+                    found[board_id, level, fine >> (levels[-1] - bits)] += step
     return Counter({place: step for place, step in found.items() if step})
 
 
-def apply(session: Session, moves: Iterable[Move]) -> None:
+def apply(session: Session, moves: Iterable[Move], levels: Levels = LEVELS) -> None:
     """Move these standings in the counts. A range nobody is left in keeps a row with 0 until the next rebuild."""
     # In order: two transactions that meet here wait for each other, and never in a circle.
-    rows = [(*place, step) for place, step in sorted(changes(moves).items())]
+    rows = [(*place, step) for place, step in sorted(changes(moves, levels).items())]
     add = f"n = {ScoreCount.__tablename__}.n + excluded.n"
     bulk.upsert(session, ScoreCount, NAMES, rows, key="board_id, level, bucket", update=add)
+
+
+def fine_of(database: str, levels: Levels = LEVELS) -> str:
+    """SQL: the finest range of a score (a float times a power of two is exact, so all levels agree at their edges).
+    floor() by hand on SQLite, which is not always built with it."""
+    scaled = f"score_log * {1 << levels[-1]}"
+    if database == "sqlite":
+        return f"CAST({scaled} AS INTEGER) - ({scaled} < CAST({scaled} AS INTEGER))"
+    return f"CAST(floor({scaled}) AS BIGINT)"
+
+
+def levels_of(board: Board) -> Levels:
+    """The levels in which a board is counted."""
+    return WINDOW_LEVELS if board.days else LEVELS
 
 
 def clear(session: Session, brand_id: int) -> None:
@@ -74,15 +83,20 @@ class Place(NamedTuple):
 
     rank: int
     score_log: float
+    tie: bytes
     reached_at: datetime
 
 
-def place_of(session: Session, board_id: int, advocate_id: int) -> Place | None:
+def place_of(session: Session, board_id: int, advocate_id: int, levels: Levels = LEVELS) -> Place | None:
     """An advocate's place; None while they are not ranked. One statement: it sees one moment."""
     connection = session.connection()
     who = {"board": board_id, "advocate": advocate_id}
-    found = connection.exec_driver_sql(_place_sql(connection.dialect.name), who).one_or_none()
-    return None if found is None else Place(int(found[0]), found[1], _instant(connection.dialect)(found[2]))
+    found = connection.exec_driver_sql(_place_sql(connection.dialect.name, levels), who).one_or_none()
+    return (
+        None
+        if found is None
+        else Place(int(found[0]), found[1], bytes(found[2]), _instant(connection.dialect)(found[3]))
+    )
 
 
 @cache
@@ -93,29 +107,30 @@ def _instant(dialect: Dialect) -> Callable[[Any], datetime]:
 
 
 @cache
-def _place_sql(database: str) -> str:
+def _place_sql(database: str, levels: Levels) -> str:
     """Straight for the driver: building an expression would cost more than the database's whole answer."""
     board, advocate = (":board", ":advocate") if database == "sqlite" else ("%(board)s", "%(advocate)s")
     on_board = f"FROM standings WHERE board_id = {board} AND"
-    above = " + ".join(_sum_above(level, board) for level in range(len(LEVEL_BITS)))
-    inside = f"score_log > mine AND score_log < CAST(fine + 1 AS DOUBLE PRECISION) / {1 << FINEST}"
+    above = " + ".join(_sum_above(level, board, levels) for level in range(len(levels)))
+    inside = f"score_log > mine AND score_log < CAST(fine + 1 AS DOUBLE PRECISION) / {1 << levels[-1]}"
     return f"""
         WITH me AS (
-          SELECT score_log AS mine, reached_at AS since, advocate_id AS id, {FINE_OF[database]} AS fine
+          SELECT score_log AS mine, tie AS by_rule, reached_at AS since, advocate_id AS id,
+            {fine_of(database, levels)} AS fine
           {on_board} advocate_id = {advocate} AND score_log IS NOT NULL)
         SELECT 1 + {above}
           + (SELECT count(*) {on_board} {inside})
-          + (SELECT count(*) {on_board} score_log = mine AND (reached_at, advocate_id) < (since, id)),
-          mine, since
+          + (SELECT count(*) {on_board} score_log = mine AND (tie, reached_at, advocate_id) < (by_rule, since, id)),
+          mine, by_rule, since
         FROM me"""  # noqa: S608 (numbers and names of ours)
 
 
-def _sum_above(level: int, board: str) -> str:
+def _sum_above(level: int, board: str, levels: Levels) -> str:
     """How many stand in the ranges of a level that are above mine, within mine of the next wider level."""
-    here = f"(fine >> {FINEST - LEVEL_BITS[level]})"
+    here = f"(fine >> {levels[-1] - levels[level]})"
     within = ""
     if level:
-        fanned = LEVEL_BITS[level] - LEVEL_BITS[level - 1]
-        within = f" AND bucket < ((fine >> {FINEST - LEVEL_BITS[level - 1]}) + 1) << {fanned}"
+        fanned = levels[level] - levels[level - 1]
+        within = f" AND bucket < ((fine >> {levels[-1] - levels[level - 1]}) + 1) << {fanned}"
     where = f"board_id = {board} AND level = {level} AND bucket > {here}{within}"
     return f"(SELECT coalesce(sum(n), 0) FROM {ScoreCount.__tablename__} WHERE {where})"  # noqa: S608

@@ -29,8 +29,9 @@ class PointsEntry(Base):
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
     business_line_id: Mapped[int | None] = mapped_column(sa.ForeignKey("business_lines.id"))
     location_id: Mapped[int | None] = mapped_column(sa.ForeignKey("locations.id"))
-    # The link it came through, and with it the channel.
+    # The link it came through.
     link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"))
+    channel: Mapped[Text40] = mapped_column(default="")  # the link's, which never changes
     cause: Mapped[Text40]  # human_click, conversion, share_confirmed, refund
     cause_key: Mapped[Text80]  # "click:91", "conversion:7", "refund:3"
     reverses_id: Mapped[int | None] = mapped_column(sa.ForeignKey("points_entries.id"))
@@ -42,27 +43,30 @@ class PointsEntry(Base):
 
 
 class Board(Base):
-    """One ranking: the brand's, a campaign's, a location's or a business line's. `ref_id` 0 means the whole brand."""
+    """One ranking: the brand's, a campaign's, a location's, a business line's or a channel's (`ref_id` 0 where there is
+    none), of all time, decayed (`days` 0), or of the last so many days, not decayed (`windows.py`)."""
 
     __tablename__ = "boards"
-    __table_args__ = (sa.UniqueConstraint("brand_id", "kind", "ref_id"),)
+    __table_args__ = (sa.UniqueConstraint("brand_id", "kind", "ref_id", "days"),)
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
-    kind: Mapped[Text40]  # brand, campaign, location, business_line
+    kind: Mapped[Text80]  # brand, campaign, location, business_line, channel:<name>
     ref_id: Mapped[int] = mapped_column(default=0)
+    days: Mapped[int] = mapped_column(default=0)
 
 
 class Standing(Base):
     """One advocate on one board, projected from the ledger.
 
     `score_log` is L = log2 sum(w_i * 2^(t_i/H)), t in half-lives since the Unix epoch (Cormode et al., ICDE 2009):
-    fixed between events, so the order never changes by itself. Ties: whoever reached it first, then the older advocate.
+    fixed between events, so the order never changes by itself. On the board of a window it is `ties.window_score`, and
+    `recognition_log` plain points. Ties: by `tie` (the brand's rule), who reached it first, then the older advocate.
     """
 
     __tablename__ = "standings"
     __table_args__ = (
-        sa.Index("ix_standings_rank", "board_id", sa.text("score_log DESC"), "reached_at", "advocate_id"),
+        sa.Index("ix_standings_rank", "board_id", sa.text("score_log DESC"), "tie", "reached_at", "advocate_id"),
     )
 
     board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"), primary_key=True, autoincrement=False)
@@ -76,8 +80,58 @@ class Standing(Base):
     conversions: Mapped[int] = mapped_column(default=0)
     shares: Mapped[int] = mapped_column(default=0)
     reached_at: Mapped[Instant]
+    # Smaller stands first. Bytes, because every database compares them alike.
+    tie: Mapped[bytes] = mapped_column(sa.LargeBinary, default=b"")
 
     advocate: Mapped[Advocate] = relationship()
+
+
+class Scoring(Base):
+    """The rules that a brand's standings are folded with now: the brand's wishes as they were when the standings were
+    last made from nothing. Wishes change at once, standings when a rebuild is done, and nobody sees half of it."""
+
+    __tablename__ = "scorings"
+
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    half_life_days: Mapped[float] = mapped_column(sa.Float(53))
+    weights: Mapped[dict[str, Any]]
+    tie_rule: Mapped[str] = mapped_column(sa.String(20))
+    since: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class DayPoints(Base):
+    """What one link of an advocate brought on one day (UTC), projected from the ledger: boards of windows are sums of
+    these (`windows.py`, `counted.py`). `link_id` 0: an entry that came through no link."""
+
+    __tablename__ = "day_points"
+    __table_args__ = (
+        sa.Index("ix_day_points_day", "brand_id", "day", "advocate_id"),
+        {"sqlite_with_rowid": False},
+    )
+
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False)
+    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # since the Unix epoch
+    link_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    milli_points: Mapped[int] = mapped_column()  # reward-eligible
+    recognition: Mapped[int] = mapped_column()  # all milli-points, acts of sharing included
+    human_clicks: Mapped[int] = mapped_column()
+    conversions: Mapped[int] = mapped_column()
+    shares: Mapped[int] = mapped_column()
+    reached_at: Mapped[Instant]  # the last thing of the day that counts toward rewards; the epoch: nothing does
+
+
+class Window(Base):
+    """A board of the last days: all days up to (gone_day, gone_advocate), in this order, have left it."""
+
+    __tablename__ = "windows"
+    __table_args__ = (sa.Index("ix_windows_gone", "days", "gone_day"),)
+
+    board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"), primary_key=True, autoincrement=False)
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    days: Mapped[int] = mapped_column(sa.Integer)
+    gone_day: Mapped[int] = mapped_column()
+    gone_advocate: Mapped[int] = mapped_column()
 
 
 class ScoreCount(Base):
@@ -109,6 +163,7 @@ class Snapshot(Base):
     occurrence: Mapped[int] = mapped_column(sa.Integer)
     board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"))
     audience: Mapped[dict[str, Any]]  # the rule as it was
+    tie_rule: Mapped[str] = mapped_column(sa.String(20), default="earliest")  # as it was
     ranked: Mapped[int] = mapped_column()  # how many stood on the board
     most: Mapped[int | None] = mapped_column()  # how many the audience takes of them; None: all who fit
     taken_at: Mapped[Instant] = mapped_column(default=clock.now)
@@ -134,6 +189,7 @@ class SnapshotRow(Base):
     human_clicks: Mapped[int] = mapped_column()
     conversions: Mapped[int] = mapped_column()
     reached_at: Mapped[Instant]
+    tie: Mapped[bytes] = mapped_column(sa.LargeBinary, default=b"")
 
 
 class BoardLink(Base):

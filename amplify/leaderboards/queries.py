@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.brands.models import Brand
+from amplify.core import clock
 from amplify.customers.models import Customer
+from amplify.leaderboards.days import first_day
 from amplify.leaderboards.decay import score_at
-from amplify.leaderboards.histogram import Place, place_of, ranked_on
+from amplify.leaderboards.histogram import Place, levels_of, place_of, ranked_on
 from amplify.leaderboards.models import Board, Standing
+from amplify.leaderboards.scoring import in_force
 from amplify.leaderboards.snapshots import is_ranked, ranking_order
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.models import ClickCount
@@ -28,12 +30,13 @@ LINK_COLUMNS: dict[str, Any] = {
     "campaign": ShareLink.campaign_id,
     "location": ShareLink.location_id,
     "business_line": ShareLink.business_line_id,
+    "channel": ShareLink.channel,
 }
 # What a line is made of. Columns, not objects: a page of a hundred takes a fifth of the time.
 COLUMNS: tuple[Any, ...] = (
     Standing.advocate_id, Advocate.pseudonym, Advocate.shown_name, Advocate.on_board, Customer.erased_at,
     Standing.score_log, Standing.recognition_log, Standing.human_clicks, Standing.conversions, Standing.shares,
-    Standing.reached_at,
+    Standing.reached_at, Standing.milli_points, Standing.tie,
 )  # fmt: skip
 
 
@@ -74,7 +77,7 @@ def top(session: Session, board: Board, limit: int, now: datetime) -> list[Row]:
 
 def rank_of(session: Session, board: Board, advocate_id: int) -> int | None:
     """An advocate's place, counted from 1; None while they have no points that count toward rewards there."""
-    place = place_of(session, board.id, advocate_id)
+    place = place_of(session, board.id, advocate_id, levels_of(board))
     return place.rank if place else None
 
 
@@ -88,13 +91,13 @@ def around(session: Session, board: Board, advocate_id: int, span: int, now: dat
 
     Their own line is there even if they left the board: only they get to read this.
     """
-    place = place_of(session, board.id, advocate_id)
+    place = place_of(session, board.id, advocate_id, levels_of(board))
     if place is None:
         return []
     near = sa.union_all(*_neighbours(board, advocate_id, place, span))
     found = session.execute(_lines().where(Standing.board_id == board.id, Standing.advocate_id.in_(near)))
     # Sorted here: asked to, the database would walk down the whole board in order, looking for them.
-    lines = sorted(found, key=lambda line: (-line.score_log, line.reached_at, line.advocate_id))
+    lines = sorted(found, key=lambda line: (-line.score_log, line.tie, line.reached_at, line.advocate_id))
     mine = next((index for index, line in enumerate(lines) if line.advocate_id == advocate_id), 0)
     shown = [
         (rank, line)
@@ -111,7 +114,7 @@ def _neighbours(board: Board, advocate_id: int, place: Place, span: int) -> Iter
     yield ranked.where(Standing.advocate_id == advocate_id)
     better = _is_better_than(advocate_id, place)
     worse = sa.not_(better), Standing.advocate_id != advocate_id
-    reverse = (Standing.score_log.asc(), Standing.reached_at.desc(), Standing.advocate_id.desc())
+    reverse = (Standing.score_log.asc(), Standing.tie.desc(), Standing.reached_at.desc(), Standing.advocate_id.desc())
     # The first condition of each only tells the database where to begin.
     above = ranked.where(Standing.score_log >= place.score_log, better).order_by(*reverse)
     below = ranked.where(Standing.score_log <= place.score_log, *worse).order_by(*ranking_order())
@@ -121,12 +124,13 @@ def _neighbours(board: Board, advocate_id: int, place: Place, span: int) -> Iter
 
 def _is_better_than(advocate_id: int, place: Place) -> sa.ColumnElement[bool]:
     """The order of `ranking_order`, as a comparison."""
-    same_score, same_time = Standing.score_log == place.score_log, Standing.reached_at == place.reached_at
-    return sa.or_(
-        Standing.score_log > place.score_log,
-        sa.and_(same_score, Standing.reached_at < place.reached_at),
-        sa.and_(same_score, same_time, Standing.advocate_id < advocate_id),
+    mine = (
+        sa.literal(place.tie, Standing.tie.type),
+        sa.literal(place.reached_at, Standing.reached_at.type),
+        sa.literal(advocate_id),
     )
+    earlier = sa.tuple_(Standing.tie, Standing.reached_at, Standing.advocate_id) < sa.tuple_(*mine)
+    return sa.or_(Standing.score_log > place.score_log, sa.and_(Standing.score_log == place.score_log, earlier))
 
 
 def _ranked(session: Session, board: Board, *, batch: int) -> Iterator[tuple[int, Any]]:
@@ -153,7 +157,7 @@ def _lines() -> sa.Select[Any]:
 def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now: datetime) -> list[Row]:
     """Raw and human counts always stand side by side (product.md rule 8)."""
     raw = raw_clicks(session, board, [line.advocate_id for _, line in ranked])
-    half_life = session.get_one(Brand, board.brand_id).half_life_days
+    half_life = in_force(session, board.brand_id).half_life_days
     return [
         Row(
             rank=rank,
@@ -161,8 +165,8 @@ def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now
             name=board_name(pseudonym, shown_name, erased_at),
             is_named=bool(shown_name) and erased_at is None,
             is_listed=on_board,
-            score=score_at(score_log, now, half_life),
-            recognition=score_at(recognition_log, now, half_life),
+            score=milli_points / 1000 if board.days else score_at(score_log, now, half_life),
+            recognition=(recognition_log or 0.0) if board.days else score_at(recognition_log, now, half_life),
             human_clicks=human_clicks,
             conversions=conversions,
             shares=shares,
@@ -171,25 +175,30 @@ def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now
         )
         for rank, (
             who, pseudonym, shown_name, on_board, erased_at, score_log, recognition_log, human_clicks, conversions,
-            shares, reached_at,
+            shares, reached_at, milli_points, _tie,
         ) in ranked
     ]  # fmt: skip
 
 
 def raw_clicks(session: Session, board: Board, advocate_ids: Sequence[int]) -> dict[int, int]:
     """How many requests the links of these advocates got that count on this board, whatever they were judged to be."""
-    which = {"brand": board.brand_id, "who": list(advocate_ids)}
-    if board.kind in LINK_COLUMNS:
-        which["ref"] = board.ref_id
-    return {row[0]: int(row[1]) for row in session.execute(_raw_clicks(board.kind), which)}
+    which: dict[str, Any] = {"brand": board.brand_id, "who": list(advocate_ids)}
+    kind, _colon, channel = board.kind.partition(":")
+    if kind in LINK_COLUMNS:
+        which["ref"] = channel or board.ref_id
+    if board.days:
+        which["since"] = first_day(board.days, clock.now()) * 24
+    return {row[0]: int(row[1]) for row in session.execute(_raw_clicks(kind, bool(board.days)), which)}
 
 
 @cache
-def _raw_clicks(kind: str) -> sa.Select[Any]:
+def _raw_clicks(kind: str, is_window: bool) -> sa.Select[Any]:
     who = ShareLink.advocate_id.in_(sa.bindparam("who", expanding=True))
     mine = [ShareLink.brand_id == sa.bindparam("brand"), who]
     if column := LINK_COLUMNS.get(kind):
         mine.append(column == sa.bindparam("ref"))
+    if is_window:
+        mine.append(ClickCount.hour >= sa.bindparam("since"))
     columns: tuple[Any, ...] = (ShareLink.advocate_id, sa.func.sum(ClickCount.n))
     joined = sa.select(*columns).join(ClickCount, ClickCount.link_id == ShareLink.id)
     return joined.where(*mine).group_by(ShareLink.advocate_id)

@@ -63,6 +63,7 @@ def entry_of(link: ShareLink, weights: Mapping[str, Any], cause: str, key: str, 
         "business_line_id": link.business_line_id,
         "location_id": link.location_id,
         "link_id": link.id,
+        "channel": link.channel,
         "cause": cause,
         "cause_key": key,
         "reverses_id": None,
@@ -74,7 +75,7 @@ def entry_of(link: ShareLink, weights: Mapping[str, Any], cause: str, key: str, 
 
 def reversal_of(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
     """The same place, time and kind of points as what it takes back, with the opposite sign."""
-    place = ("brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id")
+    place = ("brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id", "channel")
     return {
         **{name: getattr(earned, name) for name in (*place, "is_reward_eligible", "occurred_at")},
         "cause": cause,

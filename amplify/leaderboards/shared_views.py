@@ -27,6 +27,7 @@ from amplify.leaderboards.board_links import Shown
 from amplify.leaderboards.link_forms import PasswordForm
 from amplify.leaderboards.models import BoardLink
 from amplify.leaderboards.schemas import BoardOut
+from amplify.leaderboards.scoring import in_force
 
 blueprint = Blueprint("shared_board", __name__, url_prefix="/shared")
 
@@ -130,9 +131,13 @@ def as_json(secret: str) -> Response:
     """The board for a program, in the words of the API."""
     link, now = _opened(secret)
     shown = _shown(link, now)
+    rules = in_force(db.session, g.brand.id)
     said = BoardOut(
         board=link.board.kind,
-        half_life_days=g.brand.half_life_days,
+        window="all",
+        half_life_days=rules.half_life_days,
+        tie_rule=rules.tie_rule,
+        left_out=[],
         ranked=shown.ranked,
         as_of=shown.as_of,
         rows=[shown_row(row) for row in shown.rows],

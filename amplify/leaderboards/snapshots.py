@@ -11,13 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from amplify.brands.models import Brand
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import audience_board, find_board
 from amplify.leaderboards.decay import log_of, score_at
 from amplify.leaderboards.models import Standing
+from amplify.leaderboards.scoring import Rules, in_force
 
 
 @sa.event.listens_for(Engine, "connect")
@@ -28,7 +28,7 @@ def _power(connection: Any, record: Any) -> None:
 
 
 # What a snapshot row keeps of a standing.
-KEPT = ("advocate_id", "score_log", "human_clicks", "conversions", "reached_at")
+KEPT = ("advocate_id", "score_log", "human_clicks", "conversions", "reached_at", "tie")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Chosen:
     human_clicks: int
     conversions: int
     reached_at: datetime
+    tie: bytes
 
 
 def chosen(session: Session, brand_id: int, audience: dict[str, Any], now: datetime) -> list[Chosen]:
@@ -52,19 +53,19 @@ def chosen(session: Session, brand_id: int, audience: dict[str, Any], now: datet
     advocates with reward-eligible points are ranked at all; hiding from the board changes nothing here.
     Raises Invalid("audience.kind") for another kind.
     """
-    brand = session.get_one(Brand, brand_id)
+    rules = in_force(session, brand_id)
     board = find_board(session, brand_id, audience_board(audience))
     if board is None:
         return []
-    rows = session.execute(_choice(session, brand, board.id, audience, now))
-    return [Chosen(score=score_at(row.score_log, now, brand.half_life_days), **row._mapping) for row in rows]
+    rows = session.execute(_choice(session, rules, board.id, audience, now))
+    return [Chosen(score=score_at(row.score_log, now, rules.half_life_days), **row._mapping) for row in rows]
 
 
-def _choice(session: Session, brand: Brand, board_id: int, audience: dict[str, Any], now: datetime) -> sa.Select[Any]:
+def _choice(session: Session, rules: Rules, board_id: int, audience: dict[str, Any], now: datetime) -> sa.Select[Any]:
     """rank and KEPT of the chosen, best first."""
     order = ranking_order()
     rank = sa.func.row_number().over(order_by=order).label("rank")
-    ranked = sa.select(rank, *columns()).where(*is_ranked(board_id), *is_enough(brand, audience, now)).order_by(*order)
+    ranked = sa.select(rank, *columns()).where(*is_ranked(board_id), *is_enough(rules, audience, now)).order_by(*order)
     return ranked.limit(most_of(audience, lambda: histogram.ranked_on(session, board_id)))
 
 
@@ -85,13 +86,13 @@ def most_of(audience: dict[str, Any], ranked: Callable[[], int]) -> int | None:
     raise Invalid("audience.kind", "audience-kind", _l("There is no such kind of audience."))
 
 
-def is_enough(brand: Brand, audience: dict[str, Any], now: datetime) -> Sequence[sa.ColumnElement[bool]]:
+def is_enough(rules: Rules, audience: dict[str, Any], now: datetime) -> Sequence[sa.ColumnElement[bool]]:
     """What an audience asks of a standing besides its rank."""
     value = audience.get("value") or 0
     # Everybody ranked has some points, so a minimum of nothing asks nothing.
     if audience.get("kind") != "min_score" or value <= 0:
         return ()
-    return (Standing.score_log >= log_of(value, now, brand.half_life_days),)
+    return (Standing.score_log >= log_of(value, now, rules.half_life_days),)
 
 
 def is_ranked(board_id: int) -> Sequence[sa.ColumnElement[bool]]:
@@ -100,5 +101,5 @@ def is_ranked(board_id: int) -> Sequence[sa.ColumnElement[bool]]:
 
 
 def ranking_order() -> tuple[sa.ColumnElement[Any], ...]:
-    """Best first. Equal scores: whoever reached it first, then who became an advocate first."""
-    return Standing.score_log.desc(), Standing.reached_at.asc(), Standing.advocate_id.asc()
+    """Best first. Equal scores: by the brand's rule, whoever reached it first, then who became an advocate first."""
+    return Standing.score_log.desc(), Standing.tie.asc(), Standing.reached_at.asc(), Standing.advocate_id.asc()

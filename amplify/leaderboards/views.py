@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, g, make_response, render_template, request, url_for
+from flask_login import current_user
 
-from amplify.brands.models import Brand, BusinessLine, Location
-from amplify.campaigns.models import Campaign
+from amplify.brands.models import Brand
 from amplify.core import clock, nav
 from amplify.core.boundary import parse_query
 from amplify.core.db import db
@@ -16,11 +15,14 @@ from amplify.core.security import public, staff
 from amplify.core.sheets import csv_response
 from amplify.core.web import amplify
 from amplify.leaderboards import queries
+from amplify.leaderboards.asked import asked
 from amplify.leaderboards.boards import WHOLE_BRAND, board_name, find_board
 from amplify.leaderboards.explain import why
+from amplify.leaderboards.filters import board_filters
 from amplify.leaderboards.models import Board
 from amplify.leaderboards.schemas import BoardFilter
-from amplify.leaderboards.wording import CAUSES, EXPLAINED, TAKEN_BACK
+from amplify.leaderboards.scoring import in_force
+from amplify.leaderboards.wording import CAUSES, EXPLAINED, TAKEN_BACK, TIES, WINDOWS
 from amplify.sharing.tokens import PURPOSE, Visit, read_token
 from amplify.tracking.console import channel_label
 from amplify.tracking.wording import attribution_words, verdict_words
@@ -35,23 +37,26 @@ NEIGHBOURS = 2
 LINES = 100
 
 
-def _chosen_board() -> tuple[BoardFilter, Board | None]:
-    wanted = parse_query(BoardFilter, request)
-    name = board_name(campaign_id=wanted.campaign, location_id=wanted.location, business_line_id=wanted.business_line)
-    return wanted, find_board(db.session, g.brand.id, name)
-
-
 @blueprint.get("/console/leaderboard")
 @staff()
 def console() -> str:
-    """The board of the brand, or of one campaign, place or line."""
-    wanted, board = _chosen_board()
+    """A board of the brand, as far back as wanted, of all links or of some."""
+    wanted = parse_query(BoardFilter, request)
+    found = asked(db.session, g.brand.id, wanted, SHOWN, clock.now())
+    rules = in_force(db.session, g.brand.id)
+    filters = board_filters(db.session, g.brand.id)
     return render_template(
         "leaderboards/console.html",
-        rows=queries.top(db.session, board, SHOWN, clock.now()) if board else [],
-        ranked=queries.size(db.session, board) if board else 0,
+        rows=found.rows,
+        ranked=found.ranked,
+        left_out=[label for name, label, _choices in filters if name in found.left_out],
         wanted=wanted.model_dump(),
-        filters=_filters(),
+        filters=filters,
+        windows=WINDOWS,
+        half_life_days=rules.half_life_days,
+        is_admin="admin" in current_user.role_names,
+        tie_words=TIES[rules.tie_rule],
+        query=wanted.model_dump(exclude_none=True),
         csv=url_for("leaderboards.export", **wanted.model_dump(exclude_none=True)),
     )
 
@@ -60,10 +65,9 @@ def console() -> str:
 @staff()
 def export() -> Response:
     """The same board as a table for a spreadsheet."""
-    _wanted, board = _chosen_board()
-    rows = queries.top(db.session, board, EXPORTED, clock.now()) if board else []
+    rows = asked(db.session, g.brand.id, parse_query(BoardFilter, request), EXPORTED, clock.now()).rows
     header = (
-        _l("Rank"), _l("Advocate"), _l("Points now"), _l("Human clicks"), _l("All requests"), _l("Purchases"),
+        _l("Rank"), _l("Advocate"), _l("Points"), _l("Human clicks"), _l("All requests"), _l("Purchases"),
         _l("Confirmed shares"), _l("Recognition points"),
     )  # fmt: skip
     cells = (
@@ -80,20 +84,6 @@ def export() -> Response:
         for r in rows
     )
     return csv_response("leaderboard", header, cells)
-
-
-def _filters() -> list[tuple[str, Any, list[tuple[int, str]]]]:
-    """Parameter, label and choices of each filter that has any."""
-    kinds: tuple[tuple[str, Any, Any], ...] = (
-        ("campaign", _l("Campaign"), Campaign),
-        ("location", _l("Location"), Location),
-        ("business_line", _l("Business line"), BusinessLine),
-    )
-    made = []
-    for parameter, label, kind in kinds:
-        found = db.session.execute(sa.select(kind.id, kind.name).where(kind.brand_id == g.brand.id).order_by(kind.name))
-        made.append((parameter, label, [(row.id, row.name) for row in found]))
-    return [entry for entry in made if entry[2]]
 
 
 @blueprint.get("/board/<token>")
@@ -139,7 +129,7 @@ def explain(token: str) -> Response:
         rest=sum(line.worth_hundredths for line in explained.counted[LINES:]),
         causes=CAUSES,
         taken_back=TAKEN_BACK,
-        weights=[(text, g.brand.weights.get(cause, 0)) for cause, text in EXPLAINED.items()],
+        weights=[(text, explained.weights.get(cause, 0)) for cause, text in EXPLAINED.items()],
         not_counted=[(_words(one.what, one.verdict), one.n) for one in explained.not_counted],
         channel_label=channel_label,
     )

@@ -1,8 +1,8 @@
-"""Leaderboards bring the board (views.py), links to boards and what they show."""
+"""Leaderboards bring the board (views.py), rates, rules, links to boards and what they show."""
 
 from flask import Flask
 
-from amplify.leaderboards import link_views, reveal_views, shared_views
+from amplify.leaderboards import link_views, rate_views, reveal_views, scoring_views, shared_views
 
 
 def install(app: Flask) -> None:
@@ -10,3 +10,5 @@ def install(app: Flask) -> None:
     app.register_blueprint(link_views.blueprint)
     app.register_blueprint(reveal_views.blueprint)
     app.register_blueprint(shared_views.blueprint)
+    app.register_blueprint(rate_views.blueprint)
+    app.register_blueprint(scoring_views.blueprint)

@@ -20,3 +20,16 @@ EXPLAINED = {
     "conversion": _l("a person who followed your link buys something"),
     "share_confirmed": _l("a share of yours finds its first reader (recognition only)"),
 }
+# Who stands first of those with equal scores.
+TIES = {
+    "earliest": _l("Who reached it first"),
+    "conversions": _l("Who has more purchases"),
+    "pseudonym": _l("By the alphabet of their pseudonyms"),
+}
+WINDOWS = {
+    "all": _l("All time"),
+    "7": _l("Last 7 days"),
+    "30": _l("Last 30 days"),
+    "90": _l("Last 90 days"),
+    "campaign": _l("The campaign's period"),
+}

@@ -12,7 +12,7 @@ from amplify.campaigns.models import Campaign
 from amplify.core import schema
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import half_lives
-from amplify.leaderboards.histogram import FINE_OF, FINEST, LEVEL_BITS
+from amplify.leaderboards.histogram import LEVELS, fine_of
 from amplify.leaderboards.models import PointsEntry, ScoreCount, Standing
 from amplify.sharing.models import Advocate
 from bench.peers.seeding import TARGET, TEXTS
@@ -60,8 +60,8 @@ def _people(session: Session, brand_id: int, board: int, first: int, count: int,
 
 
 def _count(session: Session, database: str) -> None:
-    for level, bits in enumerate(LEVEL_BITS):
-        bucket = f"({FINE_OF[database]}) >> {FINEST - bits}"
+    for level, bits in enumerate(LEVELS):
+        bucket = f"({fine_of(database)}) >> {LEVELS[-1] - bits}"
         counted = f"SELECT board_id, {level}, {bucket}, count(*) FROM standings GROUP BY 1, 3"  # noqa: S608
         session.execute(sa.text(f"INSERT INTO {ScoreCount.__tablename__} (board_id, level, bucket, n) {counted}"))
 

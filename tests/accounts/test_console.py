@@ -196,8 +196,7 @@ class TestSettings:
         return {
             "name": "Acme", "default_locale": "en", "timezone": "Europe/Madrid", "accent": "#0b6bcb",
             "target_hosts": "shop.example\nwww.shop.example", "postal_address": "Main Street 1",
-            "promoter_min": "9", "detractor_max": "6.5", "half_life_days": "30", "human_click": "1",
-            "share_confirmed": "2", "conversion": "20", "ask_every_days": "30", "declined_rest_days": "180",
+            "promoter_min": "9", "detractor_max": "6.5", "ask_every_days": "30", "declined_rest_days": "180",
             "quiet_from_hour": "21", "quiet_until_hour": "8", "suggestions_es": "Me gustó.\n\nVolveré.",
             **changes,
         }  # fmt: skip
@@ -208,7 +207,6 @@ class TestSettings:
         assert brand.target_hosts == ["shop.example", "www.shop.example"]
         assert brand.detractor_max == 6.5
         assert brand.suggestions["es"] == ["Me gustó.", "Volveré."]
-        assert brand.weights["conversion"] == 20_000
         assert "www.shop.example" in client.get("/console/settings").text
         assert actions(session, brand)[-1] == "brand.policy-changed"
 
@@ -233,9 +231,9 @@ class TestSettings:
             ("target_hosts", "https://shop.example", "Write host names only"),
             ("promoter_min", "6", "Promoters begin above"),
             ("timezone", "Madrid", "not a time zone"),
-            ("half_life_days", "NaN", "between 0.5 and 3650"),
-            ("half_life_days", "Infinity", "between 0.5 and 3650"),
-            ("human_click", "9" * 40, "between 0 and 1000000"),
+            ("promoter_min", "NaN", "between 0 and 10"),
+            ("promoter_min", "Infinity", "between 0 and 10"),
+            ("ask_every_days", "9" * 40, "between 1 and 3650"),
             ("quiet_from_hour", "24", "between 0 and 23"),
             ("logo_url", "javascript:alert(1)", "begins with https://"),
             ("name", "", "Please fill this in."),

@@ -8,7 +8,17 @@ from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.models import Standing
 from tests.tracking.world import NOON, make_world
 
-NAMES = ("board_id", "advocate_id", "reached_at", "score_log", "milli_points", "human_clicks", "conversions", "shares")
+NAMES = (
+    "board_id",
+    "advocate_id",
+    "reached_at",
+    "score_log",
+    "milli_points",
+    "human_clicks",
+    "conversions",
+    "shares",
+    "tie",
+)
 KEY = "board_id, advocate_id"
 
 
@@ -17,10 +27,10 @@ def test_rows_are_added_and_those_that_are_there_are_changed(session: Session) -
     board = board_ids(session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
     anna, ben = world.advocate().id, world.advocate().id
     add = "human_clicks = standings.human_clicks + excluded.human_clicks"
-    rows = [(board, anna, NOON, 1 / 3, 5, 2, 0, 0), (board, ben, NOON, None, 0, 0, 0, 1)]
+    rows = [(board, anna, NOON, 1 / 3, 5, 2, 0, 0, b""), (board, ben, NOON, None, 0, 0, 0, 1, b"a\0")]
     bulk.upsert(session, Standing, NAMES, rows, key=KEY, update=add)
     bulk.upsert(session, Standing, NAMES, rows[:1], key=KEY, update=add)
     bulk.upsert(session, Standing, NAMES, [], key=KEY, update=add)
     columns = [getattr(Standing, name) for name in NAMES]
     stored = session.execute(sa.select(*columns).order_by(Standing.advocate_id)).all()
-    assert [tuple(row) for row in stored] == [(board, anna, NOON, 1 / 3, 5, 4, 0, 0), rows[1]]
+    assert [tuple(row) for row in stored] == [(board, anna, NOON, 1 / 3, 5, 4, 0, 0, b""), rows[1]]

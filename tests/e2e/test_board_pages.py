@@ -52,7 +52,7 @@ def populate() -> None:
     share(world, mine)
     convert(world, world.link(advocates[0], "email"), "B")
     catch_up(world)
-    create_user(world.session, world.brand, email="bea@aurora.example", role="brand", password="correct horse 9!")
+    create_user(world.session, world.brand, email="bea@aurora.example", role="admin", password="correct horse 9!")
     db.session.commit()
 
 
@@ -110,9 +110,9 @@ def test_staff_read_links_and_leaderboard(
     page = new_page(width, locale=locale)
     sign_in(page, site[1])
     refused = csp_violations(page)
-    for name in ("leaderboard", "links"):
+    for name in ("leaderboard", "leaderboard/rates", "leaderboard/scoring", "links"):
         page.goto(f"{site[1]}/console/{name}?lang={locale}")
-        screens(page, f"console-{name}-{locale}-{width}")
+        screens(page, f"console-{name.replace('/', '-')}-{locale}-{width}")
         check(page, width, axe, refused)
     page.click("table.data tbody th a")
     page.wait_for_url("**/console/links/*")

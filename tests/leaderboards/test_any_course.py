@@ -7,18 +7,22 @@ from itertools import count, pairwise
 from typing import Any
 
 import sqlalchemy as sa
+import time_machine
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from sqlalchemy.orm import Session
 
+from amplify.brands.models import TIE_RULES
 from amplify.brands.policy import change_policy
-from amplify.core import jobs
+from amplify.core import clock, jobs
 from amplify.customers.services import erase
 from amplify.leaderboards import queries, services
+from amplify.leaderboards.days import WINDOWS
 from amplify.leaderboards.decay import worth_now
-from amplify.leaderboards.histogram import LEVEL_BITS
+from amplify.leaderboards.histogram import LEVELS, WINDOW_LEVELS
 from amplify.leaderboards.models import Board, PointsEntry, ScoreCount, Standing
+from amplify.leaderboards.windows import fold_windows
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.sharing.services import show_name
 from amplify.tracking.conversions import record_conversion, record_refund
@@ -37,12 +41,14 @@ class Course(RuleBasedStateMachine):
     """A brand, its people, the shop and the worker, each doing something at any time."""
 
     session: Session
+    traveller: time_machine.Traveller
     links = Bundle("links")
     clicks = Bundle("clicks")
     orders = Bundle("orders")
 
     @initialize()
     def begin(self) -> None:
+        self.traveller.move_to(NOON)
         self.world: World = make_world(self.session, f"course-{next(_number)}")
         self.advocates: list[Advocate] = []
         self.places = [self.world.location("here").id, None]
@@ -88,6 +94,14 @@ class Course(RuleBasedStateMachine):
     def the_half_life_changes(self, days: float) -> None:
         change_policy(self.session, self.world.brand, {"half_life_days": days})
 
+    @rule(rule=st.sampled_from(TIE_RULES))
+    def the_rule_for_ties_changes(self, rule: str) -> None:
+        change_policy(self.session, self.world.brand, {"tie_rule": rule})
+
+    @rule(days=st.sampled_from([1, 6, 25, 70]))
+    def days_pass(self, days: int) -> None:
+        self.traveller.shift(timedelta(days=days))
+
     @rule(who=st.integers(0, 99), on_board=st.booleans())
     def somebody_leaves_the_board_or_returns(self, who: int, on_board: bool) -> None:
         if self.advocates:
@@ -104,6 +118,7 @@ class Course(RuleBasedStateMachine):
     def the_worker_does_a_round(self, judged: int, folded: int) -> None:
         track(self.session, judged * 4)
         services.project(self.session, folded * 4)
+        fold_windows(self.session, folded * 4)
 
     @rule()
     def the_worker_does_its_jobs(self) -> None:
@@ -114,22 +129,24 @@ class Course(RuleBasedStateMachine):
     def the_counts_are_those_of_the_standings(self) -> None:
         if hasattr(self, "world"):
             expected: Counter[tuple[int, int, int]] = Counter()
-            for board_id, score_log in self.stored(Standing.board_id, Standing.score_log):
+            for board_id, days, score_log in self.stored(Standing.board_id, Board.days, Standing.score_log):
                 if score_log is not None:
-                    for bits in LEVEL_BITS:
-                        expected[board_id, LEVEL_BITS.index(bits), math.floor(score_log * 2**bits)] += 1
+                    for level, bits in enumerate(WINDOW_LEVELS if days else LEVELS):
+                        expected[board_id, level, math.floor(score_log * 2**bits)] += 1
             assert self.counts() == expected
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.the_worker_does_its_jobs()
-            while track(self.session, 500) + services.project(self.session, 500):
+            while sum(work(self.session, 500) for work in (track, services.project, fold_windows)):
                 pass
+            self.a_window_is_the_sum_of_its_days()
             self.ranks_are_those_of_a_naive_sort()
             self.the_order_is_that_of_the_formula()
             before = self.stored(*FIGURES), self.counts()
             services.rebuild(self.session, self.world.brand.id)
             assert (self.stored(*FIGURES), self.counts()) == before
+            self.a_window_is_the_sum_of_its_days()
 
     def stored(self, *columns: Any) -> list[tuple[Any, ...]]:
         mine = sa.select(*columns).join_from(Board, Standing).where(Board.brand_id == self.world.brand.id)
@@ -143,10 +160,8 @@ class Course(RuleBasedStateMachine):
 
     def ranks_are_those_of_a_naive_sort(self) -> None:
         for board in self.session.scalars(sa.select(Board).where(Board.brand_id == self.world.brand.id)):
-            columns = (Standing.advocate_id, Standing.score_log, Standing.reached_at)
-            rows = self.session.execute(sa.select(*columns).where(Standing.board_id == board.id)).all()
-            ranked = sorted((-log, at, who) for who, log, at in rows if log is not None)
-            expected = {who: rank for rank, (_, _, who) in enumerate(ranked, 1)}
+            ranked = self.naively_ranked(board)
+            expected = {who: rank for rank, (*_, who) in enumerate(ranked, 1)}
             assert queries.size(self.session, board) == len(ranked)
             for advocate in self.advocates:
                 rank = expected.get(advocate.id)
@@ -158,26 +173,65 @@ class Course(RuleBasedStateMachine):
             shown = [(row.advocate_id, row.rank) for row in queries.top(self.session, board, 999, NOON)]
             assert shown == [(who, expected[who]) for *_, who in ranked if who in listed]
 
+    def naively_ranked(self, board: Board) -> list[tuple[Any, ...]]:
+        """Points, then the brand's rule for ties, then who was first, then the older advocate."""
+        one = Standing
+        columns = one.score_log, one.milli_points, one.conversions, one.reached_at, one.advocate_id
+        named = sa.select(Advocate.pseudonym, *columns).join_from(Standing, Advocate)
+        ties: dict[str, Any] = {
+            "earliest": lambda row: 0,
+            "conversions": lambda row: -row.conversions,
+            "pseudonym": lambda row: row.pseudonym.casefold(),
+        }
+        tie = ties[self.world.brand.tie_rule]
+        return sorted(
+            (-(row.milli_points if board.days else row.score_log), tie(row), row.reached_at, row.advocate_id)
+            for row in self.session.execute(named.where(Standing.board_id == board.id))
+            if row.score_log is not None
+        )
+
+    def living_entries(self) -> list[PointsEntry]:
+        taken_back = sa.select(PointsEntry.reverses_id).where(PointsEntry.reverses_id.is_not(None))
+        brand_id = self.world.brand.id
+        living = sa.select(PointsEntry).where(PointsEntry.brand_id == brand_id, PointsEntry.id.not_in(taken_back))
+        return list(
+            self.session.scalars(living.where(PointsEntry.milli_points >= 0, PointsEntry.reverses_id.is_(None)))
+        )
+
+    def a_window_is_the_sum_of_its_days(self) -> None:
+        today = clock.now().date()
+        for days in WINDOWS:
+            expected: Counter[int] = Counter()
+            for entry in self.living_entries():
+                if entry.is_reward_eligible and entry.occurred_at.date() > today - timedelta(days=days):
+                    expected[entry.advocate_id] += self.world.brand.weights[entry.cause]
+            mine = sa.select(Standing.advocate_id, Standing.milli_points).join(Board)
+            mine = mine.where(Board.brand_id == self.world.brand.id, Board.days == days, Standing.milli_points > 0)
+            assert dict(self.session.execute(mine).all()) == dict(+expected)
+
     def the_order_is_that_of_the_formula(self) -> None:
         """sum(weight * 2^-(age in half-lives)), tomorrow and in a hundred days."""
         brand = self.world.brand
-        taken_back = sa.select(PointsEntry.reverses_id).where(PointsEntry.reverses_id.is_not(None))
-        living = sa.select(PointsEntry).where(PointsEntry.brand_id == brand.id, PointsEntry.id.not_in(taken_back))
-        counted = self.session.scalars(living.where(PointsEntry.milli_points > 0, PointsEntry.is_reward_eligible)).all()
-        ranked = sa.select(Standing.advocate_id).join(Board).where(Board.brand_id == brand.id, Board.kind == "brand")
+        counted = [entry for entry in self.living_entries() if entry.is_reward_eligible]
+        whole = Board.brand_id == brand.id, Board.kind == "brand", Board.days == 0
+        ranked = sa.select(Standing.advocate_id).join(Board).where(*whole)
         by_log = ranked.where(Standing.score_log.is_not(None)).order_by(Standing.score_log.desc())
         order = self.session.scalars(by_log).all()
         for days in (1, 100):
             worth = dict.fromkeys(order, 0.0)
             for entry in counted:
                 later, days_each = NOON + timedelta(days=days), brand.half_life_days
-                worth[entry.advocate_id] += worth_now(entry.milli_points, entry.occurred_at, later, days_each)
+                if weight := brand.weights[entry.cause]:
+                    worth[entry.advocate_id] += worth_now(weight, entry.occurred_at, later, days_each)
             assert all(worth[better] >= worth[worse] * (1 - 1e-9) > 0 for better, worse in pairwise(order))
 
 
-def test_any_course_of_events_gives_what_a_rebuild_gives_and_ranks_as_a_naive_sort(world: World) -> None:
+def test_any_course_of_events_gives_what_a_rebuild_gives_and_ranks_as_a_naive_sort(
+    world: World, noon: time_machine.Traveller
+) -> None:
     class Here(Course):
         session = world.session
+        traveller = noon
 
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     bounded = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=slow)

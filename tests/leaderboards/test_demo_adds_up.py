@@ -17,7 +17,9 @@ def test_for_every_advocate_of_the_demo_the_listed_values_add_up_to_the_score(se
     brand = seed(session, datetime.now(UTC), lambda done, of: None, answers=200)
     now, looked_at = clock.now(), 0
     standings = sa.select(Standing, Advocate, Board.kind, Board.ref_id).join(Board, Board.id == Standing.board_id)
-    joined = standings.join(Advocate, Advocate.id == Standing.advocate_id).where(Board.brand_id == brand.id)
+    joined = standings.join(Advocate, Advocate.id == Standing.advocate_id).where(
+        Board.brand_id == brand.id, Board.days == 0
+    )
     for standing, advocate, kind, ref_id in session.execute(joined):
         explained = why(session, advocate, now, (kind, ref_id))
         shown = score_at(standing.score_log, now, brand.half_life_days)

@@ -8,6 +8,7 @@ import pytest
 from amplify.accounts.api_keys import create_api_key
 from amplify.accounts.services import create_user
 from amplify.core.web import Amplify
+from amplify.leaderboards.windows import fold_windows
 from amplify.sharing.models import Advocate
 from amplify.sharing.services import show_name
 from amplify.sharing.tokens import PURPOSE, share_page_token
@@ -170,3 +171,35 @@ def test_a_forged_or_revoked_token_opens_nothing(world: World, client: Client, t
     assert client.get(path + tail).headers["Cache-Control"] == "private, no-store"
     advocate.token_epoch += 1
     assert client.get(path + tail).status_code == 410
+
+
+def test_the_form_without_script_chooses_time_and_filters(world: World, staff: Client) -> None:
+    madrid = world.location("madrid")
+    (there,) = advocates_with(world, 1, location_id=madrid.id)
+    while fold_windows(world.session, 500):
+        pass
+    page = staff.get(f"/console/leaderboard?window=30&location={madrid.id}&channel=x").text
+    assert there.pseudonym in page
+    assert '<option value="30" selected>' in page
+    assert '<option value="x" selected>' in page
+    all_time = staff.get(f"/console/leaderboard?location={madrid.id}&channel=x").text
+    assert "All time takes one filter, so these are left out here: Channel." in all_time
+    assert staff.get("/console/leaderboard?window=campaign").status_code == 422
+    assert staff.get("/console/leaderboard?window=8").status_code == 422
+
+
+def test_rates_are_a_page_a_table_and_a_resource(world: World, staff: Client, client: Client) -> None:
+    (advocate,) = advocates_with(world, 25)
+    link = world.link(advocate, "email")
+    for order in "ABCDE":
+        convert(world, link, order)
+    catch_up(world)
+    page = staff.get("/console/leaderboard/rates").text
+    assert advocate.pseudonym in page
+    rows = list(csv.reader(io.StringIO(staff.get("/console/leaderboard/rates.csv").text.lstrip("\ufeff"))))
+    assert [(row[0], row[1], row[5], row[6]) for row in rows[1:]] == [("1", advocate.pseudonym, "5", "25")]
+    answer = client.get("/api/v1/leaderboard/rates", headers=key(world, "leaderboards:read"))
+    (row,) = answer.json["rows"]
+    assert row["low"] < row["rate"] < row["high"]
+    assert (answer.json["ranked"], answer.json["too_few"], answer.json["least_clicks"]) == (1, 0, 20)
+    assert "Nobody can be ranked by rate yet" in staff.get("/console/leaderboard/rates?window=7").text

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("detractor_max", sa.Float(), nullable=False),
         sa.Column("half_life_days", sa.Float(), nullable=False),
         sa.Column("weights", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tie_rule", sa.String(length=20), nullable=False),
         sa.Column("ask_every_days", sa.Integer(), nullable=False),
         sa.Column("declined_rest_days", sa.Integer(), nullable=False),
         sa.Column("quiet_from_hour", sa.Integer(), nullable=False),
@@ -120,11 +121,12 @@ def upgrade() -> None:
         "boards",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=80), nullable=False),
         sa.Column("ref_id", sa.BigInteger(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_boards_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_boards")),
-        sa.UniqueConstraint("brand_id", "kind", "ref_id", name=op.f("uq_boards_brand_id_kind_ref_id")),
+        sa.UniqueConstraint("brand_id", "kind", "ref_id", "days", name=op.f("uq_boards_brand_id_kind_ref_id_days")),
     )
     op.create_table(
         "business_lines",
@@ -320,6 +322,18 @@ def upgrade() -> None:
         sa.Column("approve_above_minor", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reward_policies_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_reward_policies")),
+    )
+    op.create_table(
+        "scorings",
+        sa.Column(
+            "brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("half_life_days", sa.Float(precision=53), nullable=False),
+        sa.Column("weights", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tie_rule", sa.String(length=20), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_scorings_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_scorings")),
     )
     op.create_table(
         "signing_keys",
@@ -548,6 +562,7 @@ def upgrade() -> None:
         sa.Column("occurrence", sa.Integer(), nullable=False),
         sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("audience", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tie_rule", sa.String(length=20), nullable=False),
         sa.Column("ranked", sa.BigInteger(), nullable=False),
         sa.Column("most", sa.BigInteger(), nullable=True),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
@@ -587,6 +602,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_roles_user_id")),
         sa.PrimaryKeyConstraint("user_id", "role_id", name=op.f("pk_user_roles")),
     )
+    op.create_table(
+        "windows",
+        sa.Column(
+            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("gone_day", sa.BigInteger(), nullable=False),
+        sa.Column("gone_advocate", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_windows_board_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_windows_brand_id")),
+        sa.PrimaryKeyConstraint("board_id", name=op.f("pk_windows")),
+    )
+    with op.batch_alter_table("windows", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_windows_brand_id"), ["brand_id"], unique=False)
+        batch_op.create_index("ix_windows_gone", ["days", "gone_day"], unique=False)
+
     op.create_table(
         "ask_refusals",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -628,6 +660,28 @@ def upgrade() -> None:
         batch_op.create_index("ix_asks_advocate_created", ["advocate_id", "created_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_asks_brand_id"), ["brand_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_asks_message_id"), ["message_id"], unique=False)
+
+    op.create_table(
+        "day_points",
+        sa.Column(
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("link_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("milli_points", sa.BigInteger(), nullable=False),
+        sa.Column("recognition", sa.BigInteger(), nullable=False),
+        sa.Column("human_clicks", sa.BigInteger(), nullable=False),
+        sa.Column("conversions", sa.BigInteger(), nullable=False),
+        sa.Column("shares", sa.BigInteger(), nullable=False),
+        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_day_points_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_day_points_brand_id")),
+        sa.PrimaryKeyConstraint("advocate_id", "day", "link_id", name=op.f("pk_day_points")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("day_points", schema=None) as batch_op:
+        batch_op.create_index("ix_day_points_day", ["brand_id", "day", "advocate_id"], unique=False)
 
     op.create_table(
         "left_out",
@@ -751,6 +805,7 @@ def upgrade() -> None:
         sa.Column("human_clicks", sa.BigInteger(), nullable=False),
         sa.Column("conversions", sa.BigInteger(), nullable=False),
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tie", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_snapshot_rows_advocate_id")),
         sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_snapshot_rows_snapshot_id")),
         sa.PrimaryKeyConstraint("snapshot_id", "rank", name=op.f("pk_snapshot_rows")),
@@ -770,6 +825,7 @@ def upgrade() -> None:
         sa.Column("conversions", sa.BigInteger(), nullable=False),
         sa.Column("shares", sa.BigInteger(), nullable=False),
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tie", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_standings_advocate_id")),
         sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_standings_board_id")),
         sa.PrimaryKeyConstraint("board_id", "advocate_id", name=op.f("pk_standings")),
@@ -846,6 +902,7 @@ def upgrade() -> None:
         sa.Column("business_line_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("location_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("cause", sa.String(length=40), nullable=False),
         sa.Column("cause_key", sa.String(length=80), nullable=False),
         sa.Column("reverses_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
@@ -992,7 +1049,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_standings_rank",
         "standings",
-        ["board_id", sa.literal_column("score_log DESC"), "reached_at", "advocate_id"],
+        ["board_id", sa.literal_column("score_log DESC"), "tie", "reached_at", "advocate_id"],
         unique=False,
     )
     # ### end Alembic commands ###
@@ -1064,6 +1121,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_left_out_campaign_rank")
 
     op.drop_table("left_out")
+    with op.batch_alter_table("day_points", schema=None) as batch_op:
+        batch_op.drop_index("ix_day_points_day")
+
+    op.drop_table("day_points")
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_asks_message_id"))
         batch_op.drop_index(batch_op.f("ix_asks_brand_id"))
@@ -1075,6 +1136,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ask_refusals_brand_id"))
 
     op.drop_table("ask_refusals")
+    with op.batch_alter_table("windows", schema=None) as batch_op:
+        batch_op.drop_index("ix_windows_gone")
+        batch_op.drop_index(batch_op.f("ix_windows_brand_id"))
+
+    op.drop_table("windows")
     op.drop_table("user_roles")
     with op.batch_alter_table("staff_sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_sessions_user_id"))
@@ -1113,6 +1179,7 @@ def downgrade() -> None:
     op.drop_table("surveys")
     op.drop_table("suppressions")
     op.drop_table("signing_keys")
+    op.drop_table("scorings")
     op.drop_table("reward_policies")
     op.drop_table("reclassifications")
     op.drop_table("provider_accounts")

@@ -1,0 +1,51 @@
+"""The rules a brand's standings are folded with: what they are now, and what the brand wishes them to be."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.core import clock
+from amplify.leaderboards.models import Scoring
+
+
+class Rules(NamedTuple):
+    """Half-life in days, milli-points per cause, and who stands first of equals."""
+
+    half_life_days: float
+    weights: Mapping[str, Any]
+    tie_rule: str
+
+    def milli_points(self, cause: str, given: int) -> int:
+        """What an entry counts: the weight of its cause; `given`, if the cause has none (a decision of staff)."""
+        weight = self.weights.get(cause)
+        return given if weight is None else max(0, int(weight))
+
+
+def wished(brand: Brand) -> Rules:
+    """As the brand wants it from the next rebuild on."""
+    return Rules(brand.half_life_days, dict(brand.weights), brand.tie_rule)
+
+
+def in_force(session: Session, brand_id: int) -> Rules:
+    """As the standings are folded now; what the brand wishes, while nothing has been folded."""
+    scoring = session.get(Scoring, brand_id)
+    if scoring is None:
+        return wished(session.get_one(Brand, brand_id))
+    return Rules(scoring.half_life_days, scoring.weights, scoring.tie_rule)
+
+
+def begin(session: Session, brand_id: int) -> Rules:
+    """The rules to fold with: those in force, which the first fold sets."""
+    if session.get(Scoring, brand_id) is None:
+        enforce(session, session.get_one(Brand, brand_id))
+    return in_force(session, brand_id)
+
+
+def enforce(session: Session, brand: Brand) -> Rules:
+    """The brand's wishes become the rules: by a rebuild, in its transaction."""
+    rules = wished(brand)
+    session.merge(Scoring(brand_id=brand.id, **rules._asdict(), since=clock.now()))
+    session.flush()
+    return rules

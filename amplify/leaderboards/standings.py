@@ -1,0 +1,34 @@
+"""Writing standings, and the counts of their scores with them. The only place that does."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from amplify.core import bulk
+from amplify.leaderboards import histogram
+from amplify.leaderboards.folding import Totals
+from amplify.leaderboards.models import Standing
+from amplify.leaderboards.ties import Ties
+
+FIGURES = tuple(field.name for field in fields(Totals))
+SCORE, CONVERSIONS = FIGURES.index("score_log"), FIGURES.index("conversions")
+NAMES = ("board_id", "advocate_id", *FIGURES, "tie")
+OVERWRITE = ", ".join(f"{name} = excluded.{name}" for name in (*FIGURES, "tie"))
+
+figures_of = attrgetter(*FIGURES)
+
+# What is stored: (board id, advocate id) -> the values of FIGURES.
+Stored = Mapping[tuple[int, int], tuple[Any, ...]]
+
+
+def store(session: Session, after: Stored, before: Stored, ties: Ties, levels: histogram.Levels) -> int:
+    """Write the standings that are not as `before`, and move the counts of their scores. Returns how many."""
+    changed = {key: figures for key, figures in after.items() if before.get(key) != figures}
+    rows = [(*key, *figures, ties.of(key[1], figures[CONVERSIONS])) for key, figures in changed.items()]
+    bulk.upsert(session, Standing, NAMES, rows, key="board_id, advocate_id", update=OVERWRITE)
+    moves = ((key[0], before[key][SCORE] if key in before else None, new[SCORE]) for key, new in changed.items())
+    histogram.apply(session, moves, levels)
+    return len(rows)
