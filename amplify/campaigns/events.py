@@ -1,15 +1,20 @@
 """Facts about campaigns that other floors react to."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from amplify.campaigns.models import Campaign
 
 
 @dataclass(frozen=True)
 class CampaignStarted:
-    """A scheduled campaign went live, in the transaction that says so. `campaign.occurrence` counts the starts."""
+    """A campaign started, in the transaction that says so: it went live, or a live one repeats.
+
+    `campaign.occurrence` counts the starts, `at` is the moment of this one.
+    """
 
     campaign: Campaign
+    at: datetime
 
 
 @dataclass(frozen=True)

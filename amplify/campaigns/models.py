@@ -50,6 +50,7 @@ class Campaign(Base):
     __table_args__ = (
         sa.Index("ix_campaigns_state_starts", "state", "starts_at"),
         sa.Index("ix_campaigns_state_ends", "state", "ends_at"),
+        sa.Index("ix_campaigns_state_next", "state", "next_at"),
         # A brand has one always-on campaign, however many ask for it at once.
         sa.Index(
             "uq_campaigns_always_on",
@@ -75,8 +76,11 @@ class Campaign(Base):
     timezone: Mapped[str] = mapped_column(sa.String(64), default="UTC")
     starts_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # {} or e.g. {"kind": "monthly_weekday", "weekdays": [0], "nth": 1, "count": 6}; see recurrence.py
+    repeats: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the start after the last one, while it repeats
     occurrence: Mapped[int] = mapped_column(sa.Integer, default=0)  # counts the starts
-    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the first time
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     landing_url: Mapped[str] = mapped_column(sa.Text)
@@ -114,5 +118,41 @@ class Campaign(Base):
 
     def text(self, locale: str, name: str, default_locale: str = "en") -> str:
         """A text in the reader's language, else in the brand's."""
-        chosen = self.texts.get(locale, {}).get(name) or self.texts.get(default_locale, {}).get(name)
-        return str(chosen or "")
+        return text_in(self.texts, locale, name, default_locale)
+
+
+class Occurrence(Base):
+    """One time a campaign was due: it started then, or was skipped and why. Each time is decided once.
+
+    The words and the address that this start promised stand here: changing the campaign changes no promise.
+    """
+
+    __tablename__ = "occurrences"
+    __table_args__ = (sa.UniqueConstraint("campaign_id", "due_at"), sa.UniqueConstraint("campaign_id", "number"))
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    number: Mapped[int | None] = mapped_column(sa.Integer)  # `campaign.occurrence` of that start; none: skipped
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    at: Mapped[Instant]  # when it was decided: later than due if nobody was there
+    reason: Mapped[Text40] = mapped_column(sa.String(40), default="")  # of a skipped one: a name of SKIPPED
+    version: Mapped[int] = mapped_column(sa.Integer)  # the campaign's, by this start
+    landing_url: Mapped[str] = mapped_column(sa.Text, default="")
+    texts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    def text(self, locale: str, name: str, default_locale: str = "en") -> str:
+        """A text as this start promised it, in the reader's language, else in the brand's."""
+        return text_in(self.texts, locale, name, default_locale)
+
+
+# Why a start did not happen, as a sentence for staff. The names are stored.
+SKIPPED = {
+    "paused": _l("The campaign was paused then."),
+    "missed": _l("Nobody was there then, and a later start was due already."),
+}
+
+
+def text_in(texts: dict[str, Any], locale: str, name: str, default_locale: str) -> str:
+    """A text in one language, else in the other, else nothing."""
+    return str(texts.get(locale, {}).get(name) or texts.get(default_locale, {}).get(name) or "")

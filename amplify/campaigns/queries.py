@@ -5,7 +5,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.campaigns.models import Campaign
+from amplify.campaigns.models import Campaign, Occurrence
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
 
@@ -30,5 +30,19 @@ def of_brand(session: Session, brand_id: int, state: str | None = None) -> list[
 def upcoming(session: Session) -> list[datetime]:
     """Every start and end still to come or missed, of all brands: when the clock must ring."""
     starts = sa.select(Campaign.starts_at).where(Campaign.state == "scheduled")
-    ends = sa.select(Campaign.ends_at).where(Campaign.state.in_(("live", "paused")))
-    return sorted({at for at in session.scalars(sa.union(starts, ends)) if at is not None})
+    running = Campaign.state.in_(("live", "paused"))
+    ends = sa.select(Campaign.ends_at).where(running, Campaign.ends_at.is_not(None))
+    again = sa.select(Campaign.next_at).where(running, Campaign.next_at.is_not(None))
+    return sorted({at for at in session.scalars(sa.union(starts, ends, again)) if at is not None})
+
+
+def occurrences(session: Session, campaign: Campaign) -> list[Occurrence]:
+    """Every time it was due so far, the latest first: started, or skipped and why."""
+    own = sa.select(Occurrence).where(Occurrence.campaign_id == campaign.id)
+    return list(session.scalars(own.order_by(Occurrence.due_at.desc())))
+
+
+def occurrence(session: Session, campaign_id: int, number: int) -> Occurrence | None:
+    """One start, with the words it promised."""
+    own = Occurrence.campaign_id == campaign_id, Occurrence.number == number
+    return session.scalar(sa.select(Occurrence).where(*own))

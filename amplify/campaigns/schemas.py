@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from amplify.campaigns.recurrence import RepeatsIn
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 
@@ -74,6 +75,7 @@ class CampaignIn(_In):
     starts_local: Annotated[Line, Field(max_length=16)] = ""
     ends_local: Annotated[Line, Field(max_length=16)] = ""
     timezone: Annotated[Line, Field(min_length=1, max_length=64)] = "UTC"
+    repeats: RepeatsIn | None = None
 
     def plain_texts(self) -> dict[str, dict[str, str]]:
         """The texts as the row keeps them."""

@@ -1,34 +1,29 @@
-"""What is done with campaigns: write, schedule, start when due, pause, resume, end, stop; each verb is audited.
+"""What staff do with campaigns: write, schedule, start, pause, resume, end, stop; each verb is audited.
 
-The row is the memory: a start that nobody was there for fires late, once. Two clocks at once make one start, because
-the start is a conditional update.
+What the clock does is in starting.py.
 """
 
-import logging
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
 
-from amplify.accounts import audit
 from amplify.brands.models import Brand, BusinessLine, Location
-from amplify.campaigns import policy
+from amplify.campaigns import policy, recurrence, starting
 from amplify.campaigns import schedule as wall
-from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
+from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStopped
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn
+from amplify.campaigns.trace import SYSTEM, edited_elsewhere, flush, record
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.events import publish
 from amplify.core.i18n import lazy_gettext as _l
 
-log = logging.getLogger(__name__)
-
-SYSTEM = "system"
 instant_of = wall.instant_of
+start_due, end_due, ring = starting.start_due, starting.end_due, starting.ring
 # Once people were asked with it, what decided the start stays as it was.
 FIXED_ONCE_LIVE = ("audience", "starts_local", "timezone")
 
@@ -38,7 +33,7 @@ def create(session: Session, brand: Brand, data: CampaignIn, actor: str) -> Camp
     campaign = Campaign(brand_id=brand.id, created_by=actor, state="draft", **_checked(session, brand, data, False))
     session.add(campaign)
     session.flush()
-    _record(session, campaign, actor, "created")
+    record(session, campaign, actor, "created")
     return campaign
 
 
@@ -56,8 +51,10 @@ def edit(session: Session, campaign: Campaign, data: CampaignIn, actor: str, ver
         setattr(campaign, name, new[name])
     if campaign.state == "scheduled":
         _check_start(campaign, clock.now())
-    _flush(session)
-    _record(session, campaign, actor, "edited", changed=changed)
+    if campaign.state in ("live", "paused"):
+        _look_ahead(campaign, clock.now())
+    flush(session)
+    record(session, campaign, actor, "edited", changed=changed)
     return campaign
 
 
@@ -76,38 +73,23 @@ def unschedule(session: Session, campaign: Campaign, actor: str) -> None:
 
 
 def start_now(session: Session, campaign: Campaign, now: datetime, actor: str) -> Campaign:
-    """Start a draft or a scheduled one at once, whatever its time says. Raises Conflict by state."""
+    """Start a draft or a scheduled one at once, whatever its time says. Raises Conflict by state.
+
+    One that repeats starts now besides, and its rule goes on from its own times.
+    """
     _refuse_always_on(campaign)
     _publishable(session, campaign)
     if campaign.state == "draft":
         campaign.move("schedule")
-    campaign.starts_at, campaign.starts_local = now, wall.local_of(now, campaign.timezone)
+    campaign.starts_at = now
+    if not campaign.repeats:
+        campaign.starts_local = wall.local_of(now, campaign.timezone)
     _check_end(campaign)
-    _flush(session)
-    if not _start(session, campaign, now, actor):
+    flush(session)
+    if not starting.start(session, campaign, now, actor, now):
         campaign.move("start")  # says why: somebody else has started or changed it
-        raise _edited_elsewhere()
+        raise edited_elsewhere()
     return campaign
-
-
-def start_due(session: Session, now: datetime) -> list[Campaign]:
-    """Start every campaign whose time has come, late ones too, each once; publishes CampaignStarted for each.
-
-    One whose start fails stays scheduled and is logged; it does not keep the others from starting.
-    """
-    due = sa.select(Campaign).where(Campaign.state == "scheduled", Campaign.starts_at <= now)
-    return _each(session, list(session.scalars(due.order_by(Campaign.starts_at, Campaign.id))), _start, now)
-
-
-def end_due(session: Session, now: datetime) -> list[Campaign]:
-    """End every campaign whose end has come, late ones too."""
-    due = sa.select(Campaign).where(Campaign.state.in_(("live", "paused")), Campaign.ends_at <= now)
-    return _each(session, list(session.scalars(due.order_by(Campaign.ends_at, Campaign.id))), _end, now)
-
-
-def ring(session: Session, now: datetime) -> int:
-    """What the clock does: starts and ends whatever is due; how many campaigns moved. Ringing again does no harm."""
-    return len(start_due(session, now)) + len(end_due(session, now))
 
 
 def pause(session: Session, campaign: Campaign, actor: str) -> None:
@@ -117,7 +99,10 @@ def pause(session: Session, campaign: Campaign, actor: str) -> None:
 
 
 def resume(session: Session, campaign: Campaign, actor: str) -> None:
-    """Live again; publishes CampaignReleased, so that what waited leaves."""
+    """Live again; publishes CampaignReleased, so that what waited leaves. Starts that fell into the pause are
+    skipped."""
+    if campaign.state == "paused":
+        starting.skip_paused(session, campaign, clock.now(), actor)
     _move(session, campaign, "resume", actor)
     publish(session, CampaignReleased(campaign))
 
@@ -125,7 +110,7 @@ def resume(session: Session, campaign: Campaign, actor: str) -> None:
 def end(session: Session, campaign: Campaign, actor: str) -> None:
     """No new shares; links lead on; publishes CampaignReleased, so that rewards still waiting are delivered."""
     _refuse_always_on(campaign)
-    campaign.finished_at = clock.now()
+    campaign.finished_at, campaign.next_at = clock.now(), None
     _move(session, campaign, "end", actor)
     publish(session, CampaignReleased(campaign))
 
@@ -133,7 +118,7 @@ def end(session: Session, campaign: Campaign, actor: str) -> None:
 def stop(session: Session, campaign: Campaign, actor: str) -> None:
     """Links answer 410; publishes CampaignStopped, so that unsent rewards are cancelled."""
     _refuse_always_on(campaign)
-    campaign.finished_at = clock.now()
+    campaign.finished_at, campaign.next_at = clock.now(), None
     _move(session, campaign, "stop", actor)
     publish(session, CampaignStopped(campaign))
 
@@ -182,18 +167,35 @@ def _checked(session: Session, brand: Brand, data: CampaignIn, is_rewarded: bool
     policy.check(brand, landing_url=data.landing_url, texts=texts, is_rewarded=is_rewarded)
     _check_place(session, brand.id, data.audience.location_id, Location, "audience.location_id")
     _check_place(session, brand.id, data.audience.business_line_id, BusinessLine, "audience.business_line_id")
-    starts, ends = (
-        wall.read_local(local, data.timezone, field).instant if local else None
-        for local, field in ((data.starts_local, "starts_local"), (data.ends_local, "ends_local"))
-    )
     wall.zone_of(data.timezone)
+    ends = wall.read_local(data.ends_local, data.timezone, "ends_local").instant if data.ends_local else None
+    starts = _first_start(data)
     if starts and ends and ends <= starts:
         raise Invalid("ends_local", "after-start", _l("The end comes after the start."))
     return {
         "name": data.name, "landing_url": data.landing_url, "audience": data.audience.model_dump(), "texts": texts,
         "starts_local": data.starts_local, "ends_local": data.ends_local, "timezone": data.timezone,
-        "starts_at": starts, "ends_at": ends,
+        "starts_at": starts, "ends_at": ends, "repeats": data.repeats.plain() if data.repeats else {},
     }  # fmt: skip
+
+
+def _first_start(data: CampaignIn) -> datetime | None:
+    """The first time that is due: the one given or, of one that repeats, the first of its rule from then on."""
+    if not data.starts_local:
+        if data.repeats:
+            raise Invalid("starts_local", "required", _l("Say when it starts."))
+        return None
+    repeats = data.repeats.plain() if data.repeats else {}
+    first = next(recurrence.dues(repeats, data.starts_local, data.timezone), None)
+    if first is None:
+        raise Invalid("repeats.until", "no-start", _l("With this end of the repetition it never starts."))
+    return first.at
+
+
+def _look_ahead(campaign: Campaign, now: datetime) -> None:
+    """Its end or its rule may have changed; a start that is due already stays due."""
+    if campaign.next_at is None or campaign.next_at > now:
+        campaign.next_at = starting.next_after(campaign, now)
 
 
 def _check_place(session: Session, brand_id: int, place_id: int | None, kind: Any, field: str) -> None:
@@ -237,54 +239,10 @@ def _refuse_always_on(campaign: Campaign) -> None:
         raise Conflict(_l("The always-on campaign is neither started nor ended."), field="state", rule="always-on")
 
 
-def _each(session: Session, campaigns: list[Campaign], verb: Any, now: datetime) -> list[Campaign]:
-    """Say a verb to each, in a savepoint of its own; those it worked for."""
-    moved = []
-    for campaign in campaigns:
-        try:
-            with session.begin_nested():
-                if verb(session, campaign, now, SYSTEM):
-                    moved.append(campaign)
-        except Exception:
-            log.exception("campaign %s could not %s; it is tried again", campaign.id, verb.__name__.strip("_"))
-    return moved
-
-
-def _start(session: Session, campaign: Campaign, now: datetime, actor: str) -> bool:
-    """True for the one clock that wins; the others change nothing."""
-    begun = sa.update(Campaign).where(
-        Campaign.id == campaign.id, Campaign.state == "scheduled", Campaign.starts_at <= now
-    )
-    if not _moved(session, campaign, begun.values(state="live", occurrence=Campaign.occurrence + 1, started_at=now)):
-        return False
-    _record(session, campaign, actor, "started", occurrence=campaign.occurrence, due=str(campaign.starts_at))
-    publish(session, CampaignStarted(campaign))
-    return True
-
-
-def _end(session: Session, campaign: Campaign, now: datetime, actor: str) -> bool:
-    over = sa.update(Campaign).where(
-        Campaign.id == campaign.id, Campaign.state.in_(("live", "paused")), Campaign.ends_at <= now
-    )
-    if not _moved(session, campaign, over.values(state="ended", finished_at=now)):
-        return False
-    _record(session, campaign, actor, "ended", due=str(campaign.ends_at))
-    publish(session, CampaignReleased(campaign))
-    return True
-
-
-def _moved(session: Session, campaign: Campaign, change: sa.Update) -> bool:
-    """Whether this conditional update was the one that took; either way the row is read again."""
-    once = change.values(version=Campaign.version + 1).returning(Campaign.id)
-    won = session.scalar(once.execution_options(synchronize_session=False)) is not None
-    session.refresh(campaign)
-    return won
-
-
 def _move(session: Session, campaign: Campaign, verb: str, actor: str, **detail: Any) -> None:
     campaign.move(verb)
-    _flush(session)
-    _record(session, campaign, actor, PAST[verb], **detail)
+    flush(session)
+    record(session, campaign, actor, PAST[verb], **detail)
 
 
 PAST = {
@@ -293,28 +251,12 @@ PAST = {
 }  # fmt: skip
 
 
-def _record(session: Session, campaign: Campaign, actor: str, what: str, **detail: Any) -> None:
-    audit.record(session, campaign.brand_id, actor, f"campaign.{what}", "campaign", str(campaign.id), detail)
-
-
 def write_once(session: Session, campaign: Campaign, version: int) -> None:
     """Write what was changed, if nobody else has since `version` was read. Raises Conflict("version")."""
     _check_version(campaign, version)
-    _flush(session)
+    flush(session)
 
 
 def _check_version(campaign: Campaign, version: int) -> None:
     if campaign.version != version:
-        raise _edited_elsewhere()
-
-
-def _flush(session: Session) -> None:
-    """Write it now. Raises Conflict("version") if somebody else wrote since it was read."""
-    try:
-        session.flush()
-    except StaleDataError as error:
-        raise _edited_elsewhere() from error
-
-
-def _edited_elsewhere() -> Conflict:
-    return Conflict(_l("Somebody else has changed this campaign in the meantime."), field="version", rule="version")
+        raise edited_elsewhere()

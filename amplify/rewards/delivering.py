@@ -6,6 +6,7 @@ and is written into the push. A pause holds ordered mails back, a stop calls the
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,12 +43,12 @@ HELD = "held"
 LATER_SECONDS = 5.0
 
 
-def order_later(session: Session, campaign: Campaign, ranks: Sequence[int], again: str = "") -> None:
-    """Enqueue the delivery of the pushes with these ranks (sorted), in spans, with the caller's transaction."""
+def order_later(session: Session, campaign_id: int, occurrence: int, ranks: Sequence[int], again: str = "") -> None:
+    """Enqueue the delivery of a start's pushes with these ranks (sorted), in spans, with the caller's transaction."""
     for start in range(0, len(ranks), SPAN):
         batch = ranks[start : start + SPAN]
-        payload = {"campaign_id": campaign.id, "occurrence": campaign.occurrence, "ranks": [batch[0], batch[-1]]}
-        enqueue(session, NAME, payload, key=f"{campaign.id}:{campaign.occurrence}:{batch[0]}{again}")
+        payload = {"campaign_id": campaign_id, "occurrence": occurrence, "ranks": [batch[0], batch[-1]]}
+        enqueue(session, NAME, payload, key=f"{campaign_id}:{occurrence}:{batch[0]}{again}")
 
 
 @job(NAME)
@@ -122,9 +123,10 @@ def let_go(session: Session, campaign: Campaign) -> None:
         batch = ids[start : start + delivery_jobs.BATCH]
         key = f"pushes-{campaign.id}-{batch[0]}{again}"
         enqueue(session, delivery_jobs.NAME, {"ids": batch}, key=key)
-    owed = _unordered(campaign.id).where(Push.occurrence == campaign.occurrence)
-    ranks = list(session.scalars(owed.with_only_columns(Push.rank).order_by(Push.rank)))
-    order_later(session, campaign, ranks, again)
+    owed = _unordered(campaign.id).with_only_columns(Push.occurrence, Push.rank)
+    found = session.execute(owed.order_by(Push.occurrence, Push.rank)).all()
+    for occurrence, rows in groupby(found, key=lambda row: row.occurrence):
+        order_later(session, campaign.id, occurrence, [row.rank for row in rows], again)
 
 
 def call_off(session: Session, campaign: Campaign) -> None:

@@ -7,7 +7,8 @@ from babel.dates import format_date
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.campaigns.models import Campaign
+from amplify.campaigns.models import Campaign, Occurrence
+from amplify.campaigns.queries import occurrence
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards.claims import carried
 from amplify.rewards.models import Push, Reward
@@ -26,12 +27,15 @@ class Facts:
     campaign: Campaign
     reward: Reward
     ranked: int
+    # The words and the address as the start promised them; None: as they are now (a test to oneself).
+    promised: Occurrence | None = None
 
     @classmethod
     def of(cls, session: Session, brand: Brand, campaign: Campaign, push: Push) -> "Facts":
         """The facts behind this push and all others of its start."""
         ranked = session.get_one(Snapshot, push.snapshot_id).ranked
-        return cls(brand, campaign, session.get_one(Reward, push.reward_id), ranked)
+        promised = occurrence(session, campaign.id, push.occurrence)
+        return cls(brand, campaign, session.get_one(Reward, push.reward_id), ranked, promised)
 
     def context(self, push: Push) -> dict[str, Any]:
         """The template's values for one push."""
@@ -55,13 +59,14 @@ class Facts:
 
     def _values(self, locale: str) -> dict[str, Any]:
         default = self.brand.default_locale
-        texts = {name: self.campaign.text(locale, name, default) for name in TEXTS}
+        said = self.promised or self.campaign
+        texts = {name: said.text(locale, name, default) for name in TEXTS}
         expires = self.reward.expires_at and last_day(self.reward.expires_at, self.campaign.timezone)
         return texts | {
             "reward_name": self.reward.name.get(locale) or self.reward.name.get(default) or "",
             "value_minor": self.reward.value_minor,
             "currency": self.reward.currency,
             "expires": format_date(expires, "long", locale=locale) if expires else "",
-            "landing_url": self.campaign.landing_url,
+            "landing_url": said.landing_url,
             "is_test": False,
         }

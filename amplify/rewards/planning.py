@@ -44,7 +44,7 @@ def begin(session: Session, campaign: Campaign, snapshot: Snapshot) -> None:
     plan(session, campaign, snapshot, AT_ONCE)
     if snapshot.frozen_at is None or snapshot.planned < snapshot.frozen:
         payload = {"campaign_id": campaign.id, "snapshot_id": snapshot.id}
-        enqueue(session, NAME, payload, key=f"{campaign.id}:{campaign.occurrence}")
+        enqueue(session, NAME, payload, key=f"{campaign.id}:{snapshot.occurrence}")
 
 
 @job(NAME)
@@ -89,7 +89,7 @@ def plan(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) ->
     _come_as_far_as(session, snapshot, rows[-1].rank, len(getting))
     _give(session, brand, reward, snapshot, getting, codes)
     _leave_out(session, snapshot, [one for one in judged if one.rule is not None])
-    delivering.order_later(session, campaign, [one.rank for one in getting])
+    delivering.order_later(session, campaign.id, snapshot.occurrence, [one.rank for one in getting])
     return len(rows)
 
 

@@ -25,9 +25,7 @@ def on_started(session: Session, fact: CampaignStarted) -> None:
     The first 1,000 in the start's transaction; the others by a job that is enqueued in it.
     """
     campaign = fact.campaign
-    if campaign.started_at is None:
-        raise ValueError(f"campaign {campaign.id} has not started")
-    snapshot = freeze(session, campaign, campaign.audience, campaign.started_at)
+    snapshot = freeze(session, campaign, campaign.audience, fact.at)
     reach("start-after-freeze")
     planning.begin(session, campaign, snapshot)
     reach("start-before-commit")

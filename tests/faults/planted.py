@@ -56,7 +56,7 @@ def no_lease() -> None:
             campaign = session.get_one(Campaign, campaign_id, populate_existing=True)
             campaign.state, campaign.occurrence, campaign.started_at = "live", campaign.occurrence + 1, now
             session.flush()
-            publish(session, CampaignStarted(campaign))
+            publish(session, CampaignStarted(campaign, now))
         session.commit()
 
     always: Any = SimpleNamespace(take=lambda *_: 1, release=lambda *_: None)

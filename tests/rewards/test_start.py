@@ -109,7 +109,7 @@ def test_a_start_repeated_adds_nothing(session: Session) -> None:
     campaign = make_rewarded(session, brand)
     [started] = campaigns.start_due(session, START)
     once = [(push.advocate_id, push.code, push.message_id) for push in pushes_of(session, campaign)]
-    events.publish(session, CampaignStarted(started))
+    events.publish(session, CampaignStarted(started, START))
     assert [(push.advocate_id, push.code, push.message_id) for push in pushes_of(session, campaign)] == once
     assert is_balanced(session, campaign)
 
