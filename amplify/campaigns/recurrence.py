@@ -49,6 +49,11 @@ class RepeatsIn(BaseModel):
         return kept | ({"weekdays": sorted(set(self.weekdays))} if "weekdays" in kept else {})
 
 
+def read_rule(repeats: Mapping[str, Any]) -> RepeatsIn | None:
+    """The rule a row keeps, with all its fields; None for a campaign that starts once."""
+    return RepeatsIn.model_validate(repeats) if repeats else None
+
+
 class Due(NamedTuple):
     """One start to come: the wall time as the rule says it, the instant it means, and what the clocks do then."""
 

@@ -61,7 +61,7 @@ def edit(session: Session, campaign: Campaign, data: CampaignIn, actor: str, ver
 def schedule(session: Session, campaign: Campaign, now: datetime, actor: str = SYSTEM) -> None:
     """Decide that it starts at its time. Raises Invalid("past") for a start that is over, Conflict by state,
     Forbidden when the policy refuses."""
-    _refuse_always_on(campaign)
+    refuse_always_on(campaign)
     _publishable(session, campaign)
     _check_start(campaign, now)
     _move(session, campaign, "schedule", actor, starts_at=str(campaign.starts_at))
@@ -77,7 +77,7 @@ def start_now(session: Session, campaign: Campaign, now: datetime, actor: str) -
 
     One that repeats starts now besides, and its rule goes on from its own times.
     """
-    _refuse_always_on(campaign)
+    refuse_always_on(campaign)
     _publishable(session, campaign)
     if campaign.state == "draft":
         campaign.move("schedule")
@@ -109,7 +109,7 @@ def resume(session: Session, campaign: Campaign, actor: str) -> None:
 
 def end(session: Session, campaign: Campaign, actor: str) -> None:
     """No new shares; links lead on; publishes CampaignReleased, so that rewards still waiting are delivered."""
-    _refuse_always_on(campaign)
+    refuse_always_on(campaign)
     campaign.finished_at, campaign.next_at = clock.now(), None
     _move(session, campaign, "end", actor)
     publish(session, CampaignReleased(campaign))
@@ -117,7 +117,7 @@ def end(session: Session, campaign: Campaign, actor: str) -> None:
 
 def stop(session: Session, campaign: Campaign, actor: str) -> None:
     """Links answer 410; publishes CampaignStopped, so that unsent rewards are cancelled."""
-    _refuse_always_on(campaign)
+    refuse_always_on(campaign)
     campaign.finished_at, campaign.next_at = clock.now(), None
     _move(session, campaign, "stop", actor)
     publish(session, CampaignStopped(campaign))
@@ -234,9 +234,12 @@ def _refuse_fixed(campaign: Campaign, changed: list[str]) -> None:
         )
 
 
-def _refuse_always_on(campaign: Campaign) -> None:
+def refuse_always_on(campaign: Campaign) -> None:
+    """Raises Conflict: it has no start, no end and no copy."""
     if campaign.is_always_on:
-        raise Conflict(_l("The always-on campaign is neither started nor ended."), field="state", rule="always-on")
+        raise Conflict(
+            _l("The always-on campaign is neither started nor ended nor copied."), field="state", rule="always-on"
+        )
 
 
 def _move(session: Session, campaign: Campaign, verb: str, actor: str, **detail: Any) -> None:

@@ -46,6 +46,8 @@ def _told(campaign: Campaign) -> dict[str, Any]:
         "ends_at": campaign.ends_at.isoformat() if campaign.ends_at else None,
         "timezone": campaign.timezone,
         "occurrence": campaign.occurrence,
+        "repeats": campaign.repeats,
+        "next_at": campaign.next_at.isoformat() if campaign.next_at else None,
         "is_rewarded": campaign.is_rewarded,
     }
 
@@ -153,6 +155,19 @@ _verb("pause", "Pending rewards wait, nobody shares anew.", lambda s, c: service
 _verb("resume", "Go on after a pause.", lambda s, c: services.resume(s, c, ACTOR))
 _verb("end", "Nobody shares anew; what was promised is sent.", lambda s, c: services.end(s, c, ACTOR))
 _verb("stop", "Links stop working, rewards not sent are cancelled.", lambda s, c: services.stop(s, c, ACTOR))
+
+
+@command.command("clone")
+@brand_option
+@click.argument("campaign_id", type=int)
+@click.option("--name", default="", help="What the copy is called; otherwise as the first, with (copy).")
+@json_option
+def clone(slug: str, campaign_id: int, name: str, as_json: bool) -> None:
+    """A new draft like this one: everything but its state, its times, its starts and its codes."""
+    with database() as session:
+        made = writing.clone(session, _campaign(session, slug, campaign_id), ACTOR, name)
+        session.commit()
+        show(_told(made), as_json)
 
 
 @command.command("retry")

@@ -15,11 +15,12 @@ from amplify.campaigns.schedule import local_of, zone_names
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.core import clock
 from amplify.core.errors import AmplifyError, Invalid
-from amplify.core.forms import Form
 from amplify.core.i18n import LANGUAGES, force_locale
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards import repeat_form
 from amplify.rewards.models import Reward
+from amplify.rewards.repeat_form import RepeatForm
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.services import last_day
 from amplify.rewards.types import registry
@@ -47,7 +48,7 @@ def _disclosure() -> Any:
     return StringField(_l("Disclosure"), [Length(max=200)], description=_l("Stands first in every rewarded share."))
 
 
-class CampaignForm(Form):
+class CampaignForm(RepeatForm):
     """Fields are flat; `campaign_in` and `reward_in` give them the shape the services take."""
 
     version = HiddenField()
@@ -151,6 +152,7 @@ class CampaignForm(Form):
                 "starts_local": self.starts_local.data or "",
                 "ends_local": self.ends_local.data or "",
                 "timezone": self.timezone.data,
+                "repeats": self.repeats_in(),
             },
         )
         return made
@@ -191,6 +193,7 @@ NAMES = {
     "settings.item": "item",
     "rule.trigger": "trigger", "rule.at_least": "at_least", "type": "reward_type", "reward.type": "reward_type",
     "name.en": "reward_name_en", "name.es": "reward_name_es",
+    **repeat_form.NAMES,
 }  # fmt: skip
 
 
@@ -251,7 +254,7 @@ def values_of(campaign: Campaign, reward: Reward | None) -> dict[str, Any]:
         "location_id": str(audience.get("location_id") or ""),
         "business_line_id": str(audience.get("business_line_id") or ""),
         "starts_local": campaign.starts_local, "ends_local": campaign.ends_local, "timezone": campaign.timezone,
-        "reward_type": reward.type if reward else "none",
+        "reward_type": reward.type if reward else "none", **repeat_form.values_of(campaign),
     }  # fmt: skip
     for lang in LANGUAGES:
         made |= {f"{name}_{lang}": campaign.texts.get(lang, {}).get(name, "") for name in TEXTS}

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from amplify.campaigns import always_on
 from amplify.campaigns import queries as campaign_queries
 from amplify.campaigns import services as campaigns
-from amplify.campaigns.models import Campaign
+from amplify.campaigns.models import SKIPPED, Campaign
 from amplify.campaigns.schemas import AudienceIn, read
 from amplify.core import clock, nav
 from amplify.core.db import db
@@ -17,7 +17,7 @@ from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.leaderboards.services import chosen
-from amplify.rewards import forms, presenting, queries, services, writing
+from amplify.rewards import forms, presenting, queries, repeat_form, services, writing
 from amplify.rewards.dry_run import dry_run
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
@@ -82,6 +82,9 @@ def show(campaign_id: int) -> str:
         note=presenting.clock_note(campaign),
         when=presenting.when,
         audience=audience_text(campaign),
+        repeats=repeat_form.in_words(campaign),
+        occurrences=campaign_queries.occurrences(db.session, campaign),
+        skipped=SKIPPED,
     )
 
 
@@ -119,6 +122,23 @@ def audience() -> str:
     return render_template("campaigns/_count.html", count=_count(request.args))
 
 
+@blueprint.get("/starts")
+@staff()
+def starts() -> str:
+    """The next starts that times and a rule mean: a fragment for the form."""
+    return render_template("campaigns/_starts.html", starts=repeat_form.next_starts(CampaignForm(request.args)))
+
+
+@blueprint.post("/<int:campaign_id>/copies")
+@staff(*presenting.EDITORS)
+def clone(campaign_id: int) -> ResponseReturnValue:
+    """A new draft that is like this one."""
+    made = writing.clone(db.session, _campaign(campaign_id), g.actor)
+    db.session.commit()
+    flash(_("This is the copy. Say when it starts, then schedule it."), "success")
+    return redirect(url_for("campaigns.edit", campaign_id=made.id), 303)
+
+
 @blueprint.post("/<int:campaign_id>/<any(schedule, start, draft, pause, resumption, end, stop):noun>")
 @staff(*presenting.EDITORS)
 def move(campaign_id: int, noun: str) -> ResponseReturnValue:
@@ -149,6 +169,8 @@ def _write(campaign: Campaign | None) -> ResponseReturnValue:
     form = CampaignForm().offer(g.brand, queries.places(db.session, g.brand.id))
     if "count" in request.form:  # the button for people without JavaScript
         return _form(form, campaign, count=_count(request.form))
+    if "starts" in request.form:
+        return _form(form, campaign, starts=repeat_form.next_starts(form))
     if not form.validate():
         return _form(form, campaign), 422
     try:

@@ -1,13 +1,30 @@
 """A campaign and what it gives, written together: all of it or nothing."""
 
+from typing import Any
+
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn
+from amplify.campaigns.trace import record
+from amplify.core import clock
+from amplify.core.i18n import gettext as _
 from amplify.rewards import services
+from amplify.rewards.models import Reward
 from amplify.rewards.schemas import RewardIn
+from amplify.rewards.types import type_of
+
+# What belongs to one campaign and its starts alone; whatever else it says, its copy says, too.
+OWN = frozenset(
+    {
+        "id", "version", "state", "is_always_on", "holdout_key", "created_at", "created_by", "starts_local",
+        "starts_at", "ends_local", "ends_at", "next_at", "occurrence", "started_at", "finished_at",
+    }
+)  # fmt: skip
+OWN_OF_REWARD = frozenset({"id", "campaign_id", "created_at", "spent_minor", "stalled"})
 
 
 def create(session: Session, brand: Brand, data: CampaignIn, reward: RewardIn | None, actor: str) -> Campaign:
@@ -28,3 +45,38 @@ def edit(
     else:
         services.attach(session, campaign, reward, actor)
     return campaign
+
+
+def clone(session: Session, campaign: Campaign, actor: str, name: str = "") -> Campaign:
+    """A new draft that is like this one: everything but its state, its times, its starts and its codes.
+
+    An end and a last day of the codes are kept while they lie ahead. Raises Conflict for the always-on campaign.
+    """
+    campaigns.refuse_always_on(campaign)
+    kept = _columns(campaign, OWN) | {"name": name or _("%(name)s (copy)", name=campaign.name[:180])}
+    if campaign.ends_at and campaign.ends_at > clock.now():
+        kept |= {"ends_local": campaign.ends_local, "ends_at": campaign.ends_at}
+    copy = Campaign(**kept, state="draft", created_by=actor)
+    session.add(copy)
+    session.flush()
+    reward = services.reward_of(session, campaign)
+    if reward is not None:
+        _clone_reward(session, reward, copy)
+    record(session, copy, actor, "created", copy_of=campaign.id)
+    return copy
+
+
+def _clone_reward(session: Session, reward: Reward, copy: Campaign) -> None:
+    kept = _columns(reward, OWN_OF_REWARD)
+    if reward.expires_at and reward.expires_at <= clock.now():
+        kept["expires_at"] = None
+    made = Reward(**kept, campaign_id=copy.id, spent_minor=0)
+    session.add(made)
+    session.flush()
+    type_of(made.type).prepare(session, made)
+
+
+def _columns(row: Any, own: frozenset[str]) -> dict[str, Any]:
+    return {
+        column.key: getattr(row, column.key) for column in sa.inspect(type(row)).column_attrs if column.key not in own
+    }

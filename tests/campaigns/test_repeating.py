@@ -1,4 +1,4 @@
-"""A campaign that repeats: each time is a start of its own, once; late ones fire once, skipped ones are written down."""
+"""A campaign that repeats: each time is a start of its own, once; late ones fire once, skipped ones are said."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -92,3 +92,15 @@ def test_a_file_that_does_not_fit_is_told_in_one_line(campaigns: Command, tmp_pa
     assert done.exit_code == 1
     assert said in done.output
     assert json.loads(campaigns("list", "--json").stdout) == []
+
+
+def test_a_repeating_campaign_is_written_and_copied_by_script(campaigns: Command, tmp_path: Path) -> None:
+    file = tmp_path / "weekly.toml"
+    file.write_text(CAMPAIGN + '[repeats]\nkind = "monthly_weekday"\nweekdays = [0]\nnth = 1\nuntil = 2199-12-31\n')
+    first = json.loads(campaigns("create", "--file", str(file), "--json").output)
+    assert first["repeats"] == {"kind": "monthly_weekday", "weekdays": [0], "nth": 1, "until": "2199-12-31"}
+    assert first["starts_at"] == "2199-06-03T07:00:00+00:00"
+    copy = json.loads(campaigns("clone", str(first["id"]), "--json").output)
+    assert (copy["name"], copy["state"], copy["starts_at"]) == ("Spring (copy)", "draft", None)
+    assert copy["repeats"] == first["repeats"]
+    assert json.loads(campaigns("clone", str(first["id"]), "--name", "Autumn", "--json").output)["name"] == "Autumn"
