@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from babel.dates import get_day_names
 from flask import g
+from flask_babel import get_locale
 from wtforms import DateField, IntegerField, SelectField, SelectMultipleField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import NumberRange, Optional
@@ -31,8 +33,17 @@ NTHS = [
     SelectChoice("4", _l("the fourth")),
     SelectChoice("-1", _l("the last")),
 ]
-WEEKDAYS = [_l("Monday"), _l("Tuesday"), _l("Wednesday"), _l("Thursday"), _l("Friday"), _l("Saturday"), _l("Sunday")]
 SHOWN = 3
+
+
+def weekdays() -> list[str]:
+    """Monday to Sunday, as the reader's language writes them in a sentence."""
+    names = get_day_names("wide", "format", get_locale())
+    return [names[day] for day in range(7)]
+
+
+def _weekday_choices() -> list[SelectChoice]:
+    return [SelectChoice(str(day), name) for day, name in enumerate(weekdays())]
 
 
 def _between(least: int, most: int) -> NumberRange:
@@ -45,7 +56,7 @@ class RepeatForm(Form):
     repeat_kind = SelectField(_l("How often it starts"), choices=KINDS, default="")
     repeat_weekdays = SelectMultipleField(
         _l("Days of the week"),
-        choices=[SelectChoice(str(number), name) for number, name in enumerate(WEEKDAYS)],
+        choices=_weekday_choices,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )
@@ -114,7 +125,7 @@ def in_words(campaign: Campaign) -> str:
     rule = recurrence.read_rule(campaign.repeats)
     if rule is None:
         return ""
-    days = ", ".join(str(WEEKDAYS[day]) for day in rule.weekdays)
+    days = ", ".join(weekdays()[day] for day in rule.weekdays)
     nth = next(str(choice.label) for choice in NTHS if choice.value == str(rule.nth))
     said = {
         "weekly": _("every week: %(days)s", days=days),
@@ -130,6 +141,6 @@ def _case(case: str) -> str:
     """What had to be decided because the clocks change that night."""
     said = {
         "gap": _("the clocks skip the time that was given"),
-        "overlap": _("the first of the two times it is that time"),
+        "overlap": _("the first time, as the clocks show it twice"),
     }
     return f" ({said[case]})" if case in said else ""

@@ -125,7 +125,7 @@ def test_a_rule_that_means_nothing_is_told_at_its_field(session: Session, client
 def test_what_was_skipped_and_why_stands_on_its_page(session: Session, client: Client, weekly: Campaign) -> None:
     campaigns.pause(session, weekly, "user:1")
     campaigns.ring(session, START + WEEK)
-    client.sign_in(a_user(session, weekly_brand(session, weekly), "analyst"))
+    client.sign_in(a_user(session, weekly_brand(session, weekly), "brand"))
     page = client.get(f"/console/campaigns/{weekly.id}").text
     assert "The campaign was paused then." in page
     assert "every week: Saturday" in page

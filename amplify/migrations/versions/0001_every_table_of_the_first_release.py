@@ -152,6 +152,8 @@ def upgrade() -> None:
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("starts_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("repeats", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("occurrence", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
@@ -167,6 +169,7 @@ def upgrade() -> None:
     with op.batch_alter_table("campaigns", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_campaigns_brand_id"), ["brand_id"], unique=False)
         batch_op.create_index("ix_campaigns_state_ends", ["state", "ends_at"], unique=False)
+        batch_op.create_index("ix_campaigns_state_next", ["state", "next_at"], unique=False)
         batch_op.create_index("ix_campaigns_state_starts", ["state", "starts_at"], unique=False)
         batch_op.create_index(
             "uq_campaigns_always_on",
@@ -466,6 +469,27 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_import_problems")),
         sa.UniqueConstraint("run_id", "line", "column", name=op.f("uq_import_problems_run_id_line_column")),
     )
+    op.create_table(
+        "occurrences",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=True),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("landing_url", sa.Text(), nullable=False),
+        sa.Column("texts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_occurrences_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_occurrences_campaign_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_occurrences")),
+        sa.UniqueConstraint("campaign_id", "due_at", name=op.f("uq_occurrences_campaign_id_due_at")),
+        sa.UniqueConstraint("campaign_id", "number", name=op.f("uq_occurrences_campaign_id_number")),
+    )
+    with op.batch_alter_table("occurrences", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_occurrences_brand_id"), ["brand_id"], unique=False)
+
     op.create_table(
         "responses",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1162,6 +1186,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_responses_brand_answered")
 
     op.drop_table("responses")
+    with op.batch_alter_table("occurrences", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_occurrences_brand_id"))
+
+    op.drop_table("occurrences")
     op.drop_table("import_problems")
     with op.batch_alter_table("consent_changes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consent_changes_customer_id"))
@@ -1204,6 +1232,7 @@ def downgrade() -> None:
             "uq_campaigns_always_on", sqlite_where=sa.text("is_always_on = 1"), postgresql_where=sa.text("is_always_on")
         )
         batch_op.drop_index("ix_campaigns_state_starts")
+        batch_op.drop_index("ix_campaigns_state_next")
         batch_op.drop_index("ix_campaigns_state_ends")
         batch_op.drop_index(batch_op.f("ix_campaigns_brand_id"))
 
