@@ -19,6 +19,7 @@ NOT_PAGES = (
     "static",
     "/api/",
     ".csv",
+    ".ics",
     ".png",
     ".svg",
     ".css",

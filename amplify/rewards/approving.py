@@ -17,7 +17,7 @@ from amplify.core.bulk import is_among
 from amplify.core.errors import Forbidden, Invalid
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.tokens import uuid7
-from amplify.rewards.delivering import order_later
+from amplify.rewards.delivering import order_each
 from amplify.rewards.models import Push, Reward, RewardPolicy
 from amplify.rewards.settling import settle
 from amplify.sharing.models import Advocate
@@ -118,13 +118,8 @@ def _changed(session: Session, change: Any) -> list[int]:
 
 
 def _let_go(session: Session, push_ids: Sequence[int]) -> None:
-    """Hand what was approved to the job engine, campaign by campaign. In a pause it waits for its end."""
-    places = sa.select(Push.campaign_id, Push.rank).where(is_among(session, Push.id, list(push_ids)))
-    ranks: dict[int, list[int]] = {}
-    for campaign_id, rank in session.execute(places.order_by(Push.campaign_id, Push.rank)):
-        ranks.setdefault(campaign_id, []).append(rank)
-    for campaign_id, found in ranks.items():
-        order_later(session, session.get_one(Campaign, campaign_id), found, f":{uuid7()}")
+    """Hand what was approved to the job engine, start by start. In a pause it waits for its end."""
+    order_each(session, sa.select(Push).where(is_among(session, Push.id, list(push_ids))), f":{uuid7()}")
 
 
 def _refuse_machines(actor: str) -> None:

@@ -51,6 +51,14 @@ def order_later(session: Session, campaign_id: int, occurrence: int, ranks: Sequ
         enqueue(session, NAME, payload, key=f"{campaign_id}:{occurrence}:{batch[0]}{again}")
 
 
+def order_each(session: Session, pushes: sa.Select[Any], again: str) -> None:
+    """The same for whatever a query finds, start by start. `again` sets their keys apart from those of the first time."""
+    places = pushes.with_only_columns(Push.campaign_id, Push.occurrence, Push.rank)
+    found = session.execute(places.order_by(Push.campaign_id, Push.occurrence, Push.rank)).all()
+    for (campaign_id, occurrence), rows in groupby(found, key=lambda row: (row.campaign_id, row.occurrence)):
+        order_later(session, campaign_id, occurrence, [row.rank for row in rows], again)
+
+
 @job(NAME)
 def deliver_pushes(payload: dict[str, Any]) -> None:
     """Order the mails of a range of ranks, a transaction per batch. Paused: they wait for CampaignReleased."""
@@ -123,10 +131,7 @@ def let_go(session: Session, campaign: Campaign) -> None:
         batch = ids[start : start + delivery_jobs.BATCH]
         key = f"pushes-{campaign.id}-{batch[0]}{again}"
         enqueue(session, delivery_jobs.NAME, {"ids": batch}, key=key)
-    owed = _unordered(campaign.id).with_only_columns(Push.occurrence, Push.rank)
-    found = session.execute(owed.order_by(Push.occurrence, Push.rank)).all()
-    for occurrence, rows in groupby(found, key=lambda row: row.occurrence):
-        order_later(session, campaign.id, occurrence, [row.rank for row in rows], again)
+    order_each(session, _unordered(campaign.id), again)
 
 
 def call_off(session: Session, campaign: Campaign) -> None:

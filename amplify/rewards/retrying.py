@@ -12,7 +12,7 @@ from amplify.core.tokens import uuid7
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.models import Message
-from amplify.rewards.delivering import HELD, order_later
+from amplify.rewards.delivering import HELD, order_each
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.settling import held_still
 from amplify.rewards.states import DUE
@@ -77,9 +77,8 @@ def go_on(session: Session, campaign: Campaign) -> None:
     session.execute(unstall.values(stalled="").execution_options(synchronize_session=False))
     session.flush()
     unordered = ~sa.exists().where(Message.message_id == Push.message_id)
-    due = sa.select(Push.rank).where(Push.campaign_id == campaign.id, Push.occurrence == campaign.occurrence)
-    ranks = session.scalars(due.where(Push.state.in_(DUE), unordered).order_by(Push.rank))
-    order_later(session, campaign, list(ranks), f":{uuid7()}")
+    due = sa.select(Push).where(Push.campaign_id == campaign.id, Push.state.in_(DUE), unordered)
+    order_each(session, due, f":{uuid7()}")
 
 
 def _failed(campaign: Campaign) -> sa.Select[Push, Message, str | None]:
