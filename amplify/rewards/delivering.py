@@ -52,7 +52,7 @@ def order_later(session: Session, campaign_id: int, occurrence: int, ranks: Sequ
 
 
 def order_each(session: Session, pushes: sa.Select[Any], again: str) -> None:
-    """The same for whatever a query finds, start by start. `again` sets their keys apart from those of the first time."""
+    """The same for whatever a query finds, start by start. `again` sets their keys apart from the first time's."""
     places = pushes.with_only_columns(Push.campaign_id, Push.occurrence, Push.rank)
     found = session.execute(places.order_by(Push.campaign_id, Push.occurrence, Push.rank)).all()
     for (campaign_id, occurrence), rows in groupby(found, key=lambda row: (row.campaign_id, row.occurrence)):
