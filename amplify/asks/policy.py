@@ -120,7 +120,12 @@ def quiet_until(brand: Brand, customer: Customer | None, now: datetime) -> datet
 
     Quiet hours run from `quiet_from_hour` to `quiet_until_hour`, over midnight if the first is greater; equal: none.
     """
-    zone = ZoneInfo((customer.timezone if customer else None) or brand.timezone)
+    return quiet_until_in(brand, customer.timezone if customer else None, now)
+
+
+def quiet_until_in(brand: Brand, timezone: str | None, now: datetime) -> datetime | None:
+    """The same for everybody whose clocks show this zone's time; None: the brand's."""
+    zone = ZoneInfo(timezone or brand.timezone)
     local = now.astimezone(zone)
     start, end = brand.quiet_from_hour, brand.quiet_until_hour
     is_quiet = start <= local.hour < end if start < end else local.hour >= start or local.hour < end

@@ -1,5 +1,6 @@
 """A campaign and its lifecycle. The row is the memory; the scheduler is only the clock."""
 
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text200, UtcDateTime
 from amplify.core.errors import Conflict
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.customers.models import Customer
 
 STATES = ("draft", "scheduled", "live", "paused", "ended", "stopped")
 # As they stand in a sentence ("A campaign that is paused cannot do this.").
@@ -84,10 +86,12 @@ class Campaign(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     landing_url: Mapped[str] = mapped_column(sa.Text)
-    # {"kind": "top_n"|"top_percent"|"min_score", "value": 50, "location_id": null, "business_line_id": null}
+    # What schemas.AudienceIn.stored() says: {"kind": "top_n", "value": 50, "location_id": null, "holdout_percent": 10}
     audience: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # {"en": {"headline": "", "share_text": "", "disclosure": "", "reward_subject": "", "reward_text": ""}, "es": {...}}
     texts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Decides with an advocate's id whether they are kept back for measuring: by chance, and the same at every start.
+    holdout_key: Mapped[str] = mapped_column(sa.String(32), default=lambda: secrets.token_hex(16))
     version: Mapped[int] = mapped_column(sa.Integer, default=1)
     created_by: Mapped[Text200] = mapped_column(sa.String(200), default="")
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
@@ -156,3 +160,28 @@ SKIPPED = {
 def text_in(texts: dict[str, Any], locale: str, name: str, default_locale: str) -> str:
     """A text in one language, else in the other, else nothing."""
     return str(texts.get(locale, {}).get(name) or texts.get(default_locale, {}).get(name) or "")
+
+
+class ExclusionList(Base):
+    """People of a brand whom campaigns may leave out, under a name: staff, partners, winners of a contest."""
+
+    __tablename__ = "exclusion_lists"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "name"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    name: Mapped[Text200]
+    created_by: Mapped[Text200] = mapped_column(sa.String(200), default="")
+    created_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Excluded(Base):
+    """A customer on an exclusion list."""
+
+    __tablename__ = "excluded"
+    __table_args__ = (sa.UniqueConstraint("list_id", "customer_id"),)
+
+    id: Mapped[PrimaryKey]
+    list_id: Mapped[int] = mapped_column(sa.ForeignKey("exclusion_lists.id"))
+    customer_id: Mapped[int] = mapped_column(sa.ForeignKey(Customer.id), index=True)
+    at: Mapped[Instant] = mapped_column(default=clock.now)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -10,8 +11,12 @@ from amplify.campaigns.recurrence import RepeatsIn
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 
-AUDIENCE_KINDS = ("top_n", "top_percent", "min_score")
-HIGHEST = {"top_n": 1_000_000, "top_percent": 100, "min_score": 1_000_000_000}
+AUDIENCE_KINDS = ("top_n", "top_percent", "min_score", "tier")
+HIGHEST = {"top_n": 1_000_000, "top_percent": 100, "min_score": 1_000_000_000, "tier": 3}
+# What names the ranking: at most one of them; none: the whole brand's.
+BOARDS = ("location_id", "business_line_id", "campaign_id")
+# With more kept back there would be more measuring than rewarding.
+MOST_HELD_OUT = 50
 # Neither database takes NUL as text, and lone surrogates are no text at all; a newline is fine.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
@@ -39,20 +44,38 @@ class _In(BaseModel):
 
 
 class AudienceIn(_In):
-    """Whom the start rewards. `value`: how many, which percent, or how many points (decayed) at least."""
+    """Whom the start rewards: so much of a ranking, among the members of a segment, and who of them gets nothing.
 
-    kind: Literal["top_n", "top_percent", "min_score"] = "top_n"
+    `value`: how many, which percent, how many points (decayed) at least, or which tier (1 gold, 2 silver, 3 bronze).
+    Segment: what is not said does not matter. Days are the brand's own. Left out, though they were chosen: whom a list
+    of `exclude` names, who was rewarded in the last `not_rewarded_days`, and at random `holdout_percent` of the others.
+    """
+
+    kind: Literal["top_n", "top_percent", "min_score", "tier"] = "top_n"
     value: Annotated[int, Field(ge=1)] = 50
     location_id: Id | None = None
     business_line_id: Id | None = None
+    campaign_id: Id | None = None
+    locale: Literal["", "en", "es"] = ""
+    channel: Annotated[Line, Field(max_length=40)] = ""
+    joined_since: date | None = None
+    active_since: date | None = None
+    not_rewarded_days: Annotated[int, Field(ge=0, le=3_650)] = 0
+    exclude: Annotated[list[Id], Field(max_length=20)] = Field(default_factory=list)
+    holdout_percent: Annotated[int, Field(ge=0, le=MOST_HELD_OUT)] = 0
 
     @model_validator(mode="after")
     def _in_range(self) -> "AudienceIn":
         if self.value > HIGHEST[self.kind]:
             raise ValueError(f"value: at most {HIGHEST[self.kind]}")
-        if self.location_id is not None and self.business_line_id is not None:
-            raise ValueError("a location or a business line, not both")
+        if sum(getattr(self, name) is not None for name in BOARDS) > 1:
+            raise ValueError("a location, a business line or a campaign: one of them")
         return self
+
+    def stored(self) -> dict[str, Any]:
+        """The rule as the row keeps it: how much of which ranking, and what else was said."""
+        always = ("kind", "value", "location_id", "business_line_id")
+        return {name: said for name, said in self.model_dump(mode="json").items() if said or name in always}
 
 
 class TextsIn(_In):

@@ -9,9 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.brands.models import Brand, BusinessLine, Location
+from amplify.brands.models import Brand
 from amplify.campaigns import policy, recurrence, starting
 from amplify.campaigns import schedule as wall
+from amplify.campaigns.audience import check_audience
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStopped
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn
@@ -165,15 +166,14 @@ def _checked(session: Session, brand: Brand, data: CampaignIn, is_rewarded: bool
     """The columns these data make, once everything about them is checked."""
     texts = data.plain_texts()
     policy.check(brand, landing_url=data.landing_url, texts=texts, is_rewarded=is_rewarded)
-    _check_place(session, brand.id, data.audience.location_id, Location, "audience.location_id")
-    _check_place(session, brand.id, data.audience.business_line_id, BusinessLine, "audience.business_line_id")
+    check_audience(session, brand.id, data.audience)
     wall.zone_of(data.timezone)
     ends = wall.read_local(data.ends_local, data.timezone, "ends_local").instant if data.ends_local else None
     starts = _first_start(data)
     if starts and ends and ends <= starts:
         raise Invalid("ends_local", "after-start", _l("The end comes after the start."))
     return {
-        "name": data.name, "landing_url": data.landing_url, "audience": data.audience.model_dump(), "texts": texts,
+        "name": data.name, "landing_url": data.landing_url, "audience": data.audience.stored(), "texts": texts,
         "starts_local": data.starts_local, "ends_local": data.ends_local, "timezone": data.timezone,
         "starts_at": starts, "ends_at": ends, "repeats": data.repeats.plain() if data.repeats else {},
     }  # fmt: skip
@@ -196,14 +196,6 @@ def _look_ahead(campaign: Campaign, now: datetime) -> None:
     """Its end or its rule may have changed; a start that is due already stays due."""
     if campaign.next_at is None or campaign.next_at > now:
         campaign.next_at = starting.next_after(campaign, now)
-
-
-def _check_place(session: Session, brand_id: int, place_id: int | None, kind: Any, field: str) -> None:
-    if place_id is None:
-        return
-    known = sa.select(kind.id).where(kind.brand_id == brand_id, kind.id == place_id)
-    if session.scalar(known) is None:
-        raise Invalid(field, "place-known", _l("The brand has no such place."))
 
 
 def _publishable(session: Session, campaign: Campaign) -> None:

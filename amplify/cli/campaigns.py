@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand, BusinessLine, Location
 from amplify.brands.services import brand_by_slug
-from amplify.campaigns import queries, services
+from amplify.campaigns import exclusions, queries, services
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.cli.common import database, json_option, show
 from amplify.core import clock
 from amplify.core.errors import Invalid
 from amplify.rewards import retrying, writing
-from amplify.rewards.dry_run import dry_run
+from amplify.rewards.dry_run import dry_run, people
 from amplify.rewards.queries import results
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.services import reward_of
@@ -114,13 +114,17 @@ def create(slug: str, file: Path, codes: Path | None, as_json: bool) -> None:
 def dry(slug: str, campaign_id: int, as_json: bool) -> None:
     """Who would get what if it started now, who not and why, and what it would cost at most."""
     with database() as session:
-        run = dry_run(session, _campaign(session, slug, campaign_id))
+        campaign = _campaign(session, slug, campaign_id)
+        run = dry_run(session, campaign, shown=0)
         told: dict[str, Any] = {
-            "chosen": len(run.candidates),
-            "getting": len(run.getting),
+            "chosen": run.chosen,
+            "getting": run.getting,
             "left_out": dict(run.by_rule),
             "languages": dict(run.by_language),
+            "channels": dict(run.by_channel),
             "cost_minor": run.cost_minor,
+            "cost_now_minor": run.cost_now_minor,
+            "cost_by_day_minor": {day.isoformat(): cost for day, cost in run.cost_by_day.items()},
             "currency": run.currency,
             "codes_missing": run.codes_missing,
         }
@@ -128,7 +132,7 @@ def dry(slug: str, campaign_id: int, as_json: bool) -> None:
             told["people"] = [
                 {"rank": one.rank, "name": one.name, "score": round(one.score, 3), "channel": one.channel,
                  "locale": one.locale, "rule": one.rule}
-                for one in run.candidates
+                for one in people(session, campaign)
             ]  # fmt: skip
         show(told, as_json)
 
@@ -198,7 +202,7 @@ def _loaded(file: Path) -> dict[str, Any]:
 
 
 def _resolve_places(session: Session, brand: Brand, data: dict[str, Any]) -> None:
-    """In a file, places are named by their keys: `location = "MAD"`."""
+    """In a file, places are named by their keys (`location = "MAD"`), and exclusion lists by their names."""
     audience = data.get("audience")
     if not isinstance(audience, dict):
         return
@@ -210,3 +214,5 @@ def _resolve_places(session: Session, brand: Brand, data: dict[str, Any]) -> Non
         if found is None:
             raise Invalid(f"audience.{name}", "place-known", f"there is no {name} with the key {key}")
         audience[f"{name}_id"] = found
+    if "exclude" in audience:
+        audience["exclude"] = [exclusions.named(session, brand.id, str(name)).id for name in audience["exclude"]]

@@ -26,6 +26,7 @@ WAYS: Mapping[str, tuple[str, str]] = {
     "points_entries": ("advocate_id", "advocates"),
     "pushes": ("advocate_id", "advocates"),
     "left_out": ("advocate_id", "advocates"),
+    "excluded": ("customer_id", "customers"),
 }
 # What erasing writes over: table -> column -> what is left.
 ERASED: Mapping[str, Mapping[str, Any]] = {
@@ -51,6 +52,7 @@ ERASED: Mapping[str, Mapping[str, Any]] = {
     "points_entries": {},
     "pushes": {"sealed_claim": None},
     "left_out": {},
+    "excluded": {},
 }
 # Text columns of those tables that stay: facts about the answer, the link or the money that do not say who it was.
 KEPT: Mapping[str, tuple[str, ...]] = {

@@ -38,7 +38,7 @@ def board_name(
 
 def audience_board(audience: dict[str, Any]) -> BoardName:
     """The board an audience is chosen from."""
-    return board_name(location_id=audience.get("location_id"), business_line_id=audience.get("business_line_id"))
+    return board_name(**{name: audience.get(name) for name in ("location_id", "business_line_id", "campaign_id")})
 
 
 def board_ids(session: Session, brand_id: int, names: Iterable[BoardName], *, days: int = 0) -> dict[BoardName, int]:

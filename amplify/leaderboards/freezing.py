@@ -12,15 +12,24 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
-from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import audience_board, board_ids
-from amplify.leaderboards.decay import half_lives
 from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
 from amplify.leaderboards.scoring import in_force
-from amplify.leaderboards.snapshots import KEPT, columns, is_enough, is_ranked, most_of, ranking_order
+from amplify.leaderboards.segments import in_segment
+from amplify.leaderboards.snapshots import (
+    KEPT,
+    bounds_of,
+    columns,
+    is_enough,
+    is_ranked,
+    ranked_among,
+    ranking_order,
+    worth,
+)
 from amplify.tracking import cursors
 
 CURSOR = "points"
@@ -37,11 +46,12 @@ def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: 
     brand_id = campaign.brand_id
     name = audience_board(audience)
     board_id = board_ids(session, brand_id, [name])[name]
-    ranked = histogram.ranked_on(session, board_id)
+    ranked = ranked_among(session, session.get_one(Brand, brand_id), board_id, audience)
+    skipped, most = bounds_of(audience, ranked)
     row = {
         "brand_id": brand_id, "campaign_id": campaign.id, "occurrence": campaign.occurrence, "board_id": board_id,
         "audience": audience, "tie_rule": in_force(session, brand_id).tie_rule,
-        "ranked": ranked, "most": most_of(audience, lambda: ranked), "taken_at": now,
+        "ranked": ranked, "skipped": skipped, "most": most, "taken_at": now,
         "frozen": 0, "planned": 0, "pushed": 0,
     }  # fmt: skip
     is_new = insert_ignore(session, Snapshot, [row]) == 1
@@ -62,7 +72,7 @@ def freeze_more(session: Session, snapshot: Snapshot, size: int) -> int:
     made = 0
     for further in _further(session, snapshot):
         if made < left:
-            made += _write(session, snapshot, further, first=snapshot.frozen + made, most=left - made)
+            made += _write(session, snapshot, further, made=made, most=left - made)
     snapshot.frozen += made
     if made < size:
         snapshot.frozen_at = clock.now()
@@ -81,7 +91,7 @@ def _further(session: Session, snapshot: Snapshot) -> Iterator[sa.ColumnElement[
 
     Two ranges and not one OR, so that each is a look into the index of the ranking.
     """
-    last = session.get(SnapshotRow, (snapshot.id, snapshot.frozen))
+    last = session.get(SnapshotRow, (snapshot.id, snapshot.skipped + snapshot.frozen))
     if last is None:
         yield sa.true()
         return
@@ -94,20 +104,23 @@ def _further(session: Session, snapshot: Snapshot) -> Iterator[sa.ColumnElement[
     yield Standing.score_log < last.score_log
 
 
-def _write(session: Session, snapshot: Snapshot, further: sa.ColumnElement[bool], *, first: int, most: int) -> int:
-    """Copy up to `most` standings into the ranks after `first`, in one statement; how many."""
-    rules = in_force(session, snapshot.brand_id)
+def _write(session: Session, snapshot: Snapshot, further: sa.ColumnElement[bool], *, made: int, most: int) -> int:
+    """Copy up to `most` standings into the ranks after those frozen and `made`, in one statement; how many."""
+    brand, rules = session.get_one(Brand, snapshot.brand_id), in_force(session, snapshot.brand_id)
     fits = (*is_ranked(snapshot.board_id), *is_enough(rules, snapshot.audience, snapshot.taken_at), further)
-    next_ones = sa.select(*columns()).where(*fits).order_by(*ranking_order()).limit(most).subquery()
+    fits += tuple(in_segment(brand, snapshot.audience))
+    ahead = sa.select(*columns()).where(*fits).order_by(*ranking_order()).limit(most)
+    # Only the first chunk begins at the top of the board and has ranks to pass over.
+    next_ones = ahead.offset(0 if snapshot.frozen or made else snapshot.skipped).subquery()
     order = (
         next_ones.c.score_log.desc(),
         next_ones.c.tie.asc(),
         next_ones.c.reached_at.asc(),
         next_ones.c.advocate_id.asc(),
     )
-    rank = sa.literal(first) + sa.func.row_number().over(order_by=order)
-    worth = sa.func.pow(2.0, next_ones.c.score_log - half_lives(snapshot.taken_at, rules.half_life_days))
-    source = sa.select(sa.literal(snapshot.id), rank, worth, *(next_ones.c[name] for name in KEPT))
+    rank = sa.literal(snapshot.skipped + snapshot.frozen + made) + sa.func.row_number().over(order_by=order)
+    score = worth(next_ones.c.score_log, snapshot.taken_at, rules.half_life_days)
+    source = sa.select(sa.literal(snapshot.id), rank, score, *(next_ones.c[name] for name in KEPT))
     copied = sa.insert(SnapshotRow).from_select(["snapshot_id", "rank", "score", *KEPT], source)
     done: Any = session.execute(copied.execution_options(preserve_rowcount=True))
     return int(done.rowcount)

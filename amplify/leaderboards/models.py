@@ -149,9 +149,9 @@ class ScoreCount(Base):
 class Snapshot(Base):
     """A ranking frozen when a campaign started: what the judgement was, whatever happens to the points later.
 
-    It is written in chunks: the first `frozen` ranks are there. Standings hold still until `frozen_at`. Of those ranks
-    the first `planned` have been looked at for the push ledger, and `pushed` of them are in it. Each of these counts
-    is moved in the transaction that does what it counts.
+    It is written in chunks: the first `frozen` ranks after the `skipped` ones are there. Standings hold still until
+    `frozen_at`. Of those ranks the first `planned` have been looked at for the push ledger, and `pushed` of them are in
+    it. Each of these counts is moved in the transaction that does what it counts.
     """
 
     __tablename__ = "snapshots"
@@ -164,7 +164,8 @@ class Snapshot(Base):
     board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"))
     audience: Mapped[dict[str, Any]]  # the rule as it was
     tie_rule: Mapped[str] = mapped_column(sa.String(20), default="earliest")  # as it was
-    ranked: Mapped[int] = mapped_column()  # how many stood on the board
+    ranked: Mapped[int] = mapped_column()  # how many of the audience's segment stood on the board
+    skipped: Mapped[int] = mapped_column(default=0)  # the ranks above these that the audience passes over
     most: Mapped[int | None] = mapped_column()  # how many the audience takes of them; None: all who fit
     taken_at: Mapped[Instant] = mapped_column(default=clock.now)
     frozen: Mapped[int] = mapped_column(default=0)

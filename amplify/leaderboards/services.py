@@ -14,13 +14,15 @@ from amplify.leaderboards.freezing import CURSOR, freeze, freeze_more, is_freezi
 from amplify.leaderboards.ledger import by_brand, in_batches, ledgers, new_entries
 from amplify.leaderboards.models import Board, Standing
 from amplify.leaderboards.scoring import Rules, begin, enforce
-from amplify.leaderboards.snapshots import Chosen, chosen
+from amplify.leaderboards.snapshots import Chosen, choice, chosen, how_many
 from amplify.leaderboards.standings import FIGURES, Stored, figures_of, store
 from amplify.leaderboards.ties import Ties
 from amplify.leaderboards.windows import rebuild_windows
 from amplify.tracking import cursors
 
-__all__ = ["CURSOR", "FIGURES", "Chosen", "chosen", "freeze", "freeze_more", "project", "rebuild"]
+__all__ = [
+    "CURSOR", "FIGURES", "Chosen", "choice", "chosen", "freeze", "freeze_more", "how_many", "project", "rebuild",
+]  # fmt: skip
 
 # Who stands how: advocate id -> board -> totals.
 Standings = Mapping[int, Mapping[BoardName, Totals]]

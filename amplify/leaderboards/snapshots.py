@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,13 +11,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
+from amplify.brands.models import Brand
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import audience_board, find_board
-from amplify.leaderboards.decay import log_of, score_at
+from amplify.leaderboards.decay import half_lives, log_of
 from amplify.leaderboards.models import Standing
 from amplify.leaderboards.scoring import Rules, in_force
+from amplify.leaderboards.segments import in_segment
 
 
 @sa.event.listens_for(Engine, "connect")
@@ -29,6 +31,8 @@ def _power(connection: Any, record: Any) -> None:
 
 # What a snapshot row keeps of a standing.
 KEPT = ("advocate_id", "score_log", "human_clicks", "conversions", "reached_at", "tie")
+# Tiers of a ranking: after which percent of it each begins, and where it ends. 1 gold, 2 silver, 3 bronze.
+TIERS = {1: (0, 5), 2: (5, 20), 3: (20, 50)}
 
 
 @dataclass(frozen=True)
@@ -45,28 +49,44 @@ class Chosen:
     tie: bytes
 
 
-def chosen(session: Session, brand_id: int, audience: dict[str, Any], now: datetime) -> list[Chosen]:
-    """Whom the audience would choose now, best first: the same choice that `freeze` makes, kept nowhere.
+def chosen(
+    session: Session, brand_id: int, audience: dict[str, Any], now: datetime, first: int | None = None
+) -> list[Chosen]:
+    """Whom the audience would choose now, best first (the `first` so many): what `freeze` writes down, kept nowhere.
 
-    Audience kinds: "top_n" (the first `value`), "top_percent" (`value` percent of those ranked, rounded up) and
-    "min_score" (at least `value` points now), on the board of its location or business line, else the brand's. Only
-    advocates with reward-eligible points are ranked at all; hiding from the board changes nothing here.
-    Raises Invalid("audience.kind") for another kind.
+    Audience kinds: "top_n" (the first `value`), "top_percent" (`value` percent of those ranked, rounded up), "tier"
+    (TIERS) and "min_score" (at least `value` points now), on the board of its location, business line or campaign, else
+    the brand's, among the members of its segment. Only advocates with reward-eligible points are ranked at all; hiding
+    from the board changes nothing here. Raises Invalid("audience.kind") for another kind.
     """
-    rules = in_force(session, brand_id)
+    found = choice(session, brand_id, audience, now)
+    return [] if found is None else [Chosen(**row._mapping) for row in session.execute(found.limit(first))]
+
+
+def choice(session: Session, brand_id: int, audience: dict[str, Any], now: datetime) -> sa.Select[Any] | None:
+    """The same as rows of the database, of the columns of `Chosen` and best first; None: there is no such board."""
+    brand, rules = session.get_one(Brand, brand_id), in_force(session, brand_id)
     board = find_board(session, brand_id, audience_board(audience))
     if board is None:
-        return []
-    rows = session.execute(_choice(session, rules, board.id, audience, now))
-    return [Chosen(score=score_at(row.score_log, now, rules.half_life_days), **row._mapping) for row in rows]
-
-
-def _choice(session: Session, rules: Rules, board_id: int, audience: dict[str, Any], now: datetime) -> sa.Select[Any]:
-    """rank and KEPT of the chosen, best first."""
+        return None
     order = ranking_order()
     rank = sa.func.row_number().over(order_by=order).label("rank")
-    ranked = sa.select(rank, *columns()).where(*is_ranked(board_id), *is_enough(rules, audience, now)).order_by(*order)
-    return ranked.limit(most_of(audience, lambda: histogram.ranked_on(session, board_id)))
+    score = worth(Standing.score_log, now, rules.half_life_days).label("score")
+    fits = (*is_ranked(board.id), *is_enough(rules, audience, now), *in_segment(brand, audience))
+    skip, most = bounds_of(audience, ranked_among(session, brand, board.id, audience))
+    ranked = sa.select(rank, score, *columns()).where(*fits).order_by(*order).limit(most).offset(skip).subquery()
+    return sa.select(ranked).order_by(ranked.c.rank)
+
+
+def how_many(session: Session, brand_id: int, audience: dict[str, Any], now: datetime) -> int:
+    """How many the audience would choose now."""
+    found = choice(session, brand_id, audience, now)
+    return 0 if found is None else session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0
+
+
+def worth(score_log: Any, now: datetime, half_life_days: float) -> Any:
+    """Decayed points at a moment, in SQL."""
+    return sa.func.pow(2.0, score_log - half_lives(now, half_life_days))
 
 
 def columns() -> list[Any]:
@@ -74,15 +94,29 @@ def columns() -> list[Any]:
     return [getattr(Standing, name) for name in KEPT]
 
 
-def most_of(audience: dict[str, Any], ranked: Callable[[], int]) -> int | None:
-    """How many an audience takes at most of those `ranked`; None: as many as fit. Raises Invalid("audience.kind")."""
+def ranked_among(session: Session, brand: Brand, board_id: int, audience: dict[str, Any]) -> int:
+    """How many of the audience's segment stand on a board."""
+    segment = in_segment(brand, audience)
+    if not segment:
+        return histogram.ranked_on(session, board_id)
+    return session.scalar(sa.select(sa.func.count(Standing.advocate_id)).where(*is_ranked(board_id), *segment)) or 0
+
+
+def bounds_of(audience: dict[str, Any], ranked: int) -> tuple[int, int | None]:
+    """How many of those `ranked` an audience passes over, and how many it takes then at most; None: as many as fit.
+
+    Raises Invalid("audience.kind").
+    """
     kind, value = audience.get("kind"), audience.get("value") or 0
     if kind == "top_n":
-        return int(value)
+        return 0, int(value)
     if kind == "top_percent":
-        return math.ceil(ranked() * float(value) / 100)
+        return 0, math.ceil(ranked * float(value) / 100)
+    if kind == "tier":
+        begin, end = (math.ceil(ranked * percent / 100) for percent in TIERS.get(int(value), (0, 0)))
+        return begin, end - begin
     if kind == "min_score":
-        return None
+        return 0, None
     raise Invalid("audience.kind", "audience-kind", _l("There is no such kind of audience."))
 
 

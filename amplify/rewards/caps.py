@@ -6,13 +6,13 @@ taking back and giving again.
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from amplify.core.bulk import is_among
 from amplify.core.db import is_sqlite
 from amplify.rewards.models import Reward, Tally
 
@@ -26,20 +26,18 @@ def room(session: Session, reward: Reward, now: datetime) -> int | None:
     caps = {TOTAL: reward.cap_total, day_of(reward, now): reward.cap_day}
     given = {row.scope: row.n for row in session.execute(_tallies(reward).where(Tally.scope.in_(caps)))}
     left = [max(0, most - given.get(scope, 0)) for scope, most in caps.items() if most is not None]
-    return min(left, default=None)
+    return lower(*left)
 
 
-def full(session: Session, reward: Reward, advocate_ids: Sequence[int]) -> set[int]:
-    """Those of these people who have had as many of this reward as one person may."""
-    if reward.cap_person is None:
-        return set()
-    scopes = {person_of(one): one for one in advocate_ids}
-    found: set[int] = set()
-    had = _tallies(reward).where(Tally.n >= reward.cap_person)
-    for start in range(0, len(scopes), AT_ONCE):
-        some = list(scopes)[start : start + AT_ONCE]
-        found |= {scopes[row.scope] for row in session.execute(had.where(is_among(session, Tally.scope, some)))}
-    return found
+def lower(*limits: int | None) -> int | None:
+    """The lowest of these limits; None is none."""
+    return min((one for one in limits if one is not None), default=None)
+
+
+def is_full(reward: Reward, advocate_id: Any) -> sa.ColumnElement[bool]:
+    """Whether a person has had as many of this reward as one person may; only for one that says how many."""
+    scope = sa.literal(person_of("")) + sa.cast(advocate_id, sa.String)
+    return sa.exists().where(Tally.reward_id == reward.id, Tally.scope == scope, Tally.n >= reward.cap_person)
 
 
 def take(session: Session, reward: Reward, advocate_ids: Sequence[int], now: datetime) -> bool:
@@ -59,7 +57,7 @@ def day_of(reward: Reward, now: datetime) -> str:
     return f"day:{now.astimezone(ZoneInfo(reward.campaign.timezone)).date().isoformat()}"
 
 
-def person_of(advocate_id: int) -> str:
+def person_of(advocate_id: int | str) -> str:
     """The name under which a person is counted."""
     return f"person:{advocate_id}"
 

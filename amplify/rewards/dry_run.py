@@ -1,80 +1,154 @@
-"""What a start would do now: who gets it, who does not and why, and what it costs at most. Reads only."""
+"""What a start would do now: who gets it, when and in which language, who does not and why, and what it costs at most.
+
+Counted in the database by the same function that the plan goes by. Reads only.
+"""
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.asks.policy import quiet_until_in
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.leaderboards.services import chosen
+from amplify.leaderboards.services import choice
 from amplify.rewards import caps
-from amplify.rewards.eligibility import Candidate, allocate, judge
+from amplify.rewards.eligibility import CHANNEL, Candidate, Languages, Limits, Start, candidates, judged
 from amplify.rewards.models import Reward
 from amplify.rewards.services import affordable, reward_of
 from amplify.rewards.types import type_of
 
+SHOWN = 200
+
 
 @dataclass(frozen=True)
 class DryRun:
-    """`candidates` are all the chosen, best first. Money in minor units of `currency`."""
+    """`by_rule`: how many of the `chosen` are left out by which rule. `by_language`, `by_channel` and `by_day` (in
+    the campaign's time zone) count those who get it, `waiting` those of them who have quiet hours now. Money in minor
+    units of `currency`. `first`: the best of the chosen."""
 
-    candidates: list[Candidate]
+    chosen: int
+    getting: int
+    by_rule: Counter[str]
     currency: str
     value_minor: int = 0
     budget_minor: int | None = None
     codes_available: int | None = None
-
-    @property
-    def getting(self) -> list[Candidate]:
-        return [one for one in self.candidates if one.rule is None]
-
-    @property
-    def left_out(self) -> list[Candidate]:
-        return [one for one in self.candidates if one.rule is not None]
+    by_language: Counter[str] = field(default_factory=Counter)
+    by_channel: Counter[str] = field(default_factory=Counter)
+    by_day: Counter[date] = field(default_factory=Counter)
+    waiting: int = 0
+    first: list[Candidate] = field(default_factory=list)
 
     @property
     def cost_minor(self) -> int:
         """At most: what is suppressed or unsubscribed between now and the start costs less."""
-        return self.value_minor * len(self.getting)
+        return self.value_minor * self.getting
+
+    @property
+    def cost_now_minor(self) -> int:
+        """Of that, what leaves at once; the rest waits for the end of quiet hours."""
+        return self.value_minor * (self.getting - self.waiting)
+
+    @property
+    def cost_by_day(self) -> dict[date, int]:
+        return {day: self.value_minor * count for day, count in sorted(self.by_day.items())}
 
     @property
     def codes_missing(self) -> int:
         """How many more codes it takes for everybody whom cap and budget allow."""
         return self.by_rule["no-code"]
 
-    @property
-    def by_rule(self) -> Counter[str]:
-        return Counter(one.rule for one in self.candidates if one.rule)
 
-    @property
-    def by_language(self) -> Counter[str]:
-        return Counter(one.locale for one in self.getting)
+def dry_run(session: Session, campaign: Campaign, shown: int = SHOWN) -> DryRun:
+    """The start of this campaign, if it were now; the first `shown` of the chosen by name."""
+    return _Counting(session, campaign).run(shown)
 
 
-def dry_run(session: Session, campaign: Campaign) -> DryRun:
-    """The start of this campaign, if it were now."""
-    brand = session.get_one(Brand, campaign.brand_id)
-    reward = reward_of(session, campaign)
-    judged = judge(session, brand, reward, chosen(session, brand.id, campaign.audience, clock.now()))
+def people(session: Session, campaign: Campaign) -> Iterator[Candidate]:
+    """Every one of the chosen, best first, as the start would judge them now."""
+    return _Counting(session, campaign).people()
+
+
+class _Counting:
+    """One dry run: what it rests on, read once."""
+
+    def __init__(self, session: Session, campaign: Campaign) -> None:
+        self.session = session
+        self.now = clock.now()
+        self.reward = reward_of(session, campaign)
+        brand = session.get_one(Brand, campaign.brand_id)
+        self.start = Start(brand, campaign, self.reward, campaign.occurrence + 1, self.now)
+        found = choice(session, brand.id, campaign.audience, self.now)
+        self.choice = None if found is None else found.subquery()
+
+    @cached_property
+    def codes(self) -> int | None:
+        return type_of(self.reward.type).available(self.session, self.reward) if self.reward else None
+
+    @cached_property
+    def limits(self) -> Limits:
+        if self.reward is None:
+            return Limits()
+        cap = caps.lower(self.reward.cap_pushes, caps.room(self.session, self.reward, self.now))
+        return Limits(cap, affordable(self.reward), self.codes)
+
+    def run(self, shown: int) -> DryRun:
+        counts = self._counts()
+        by_rule = Counter[str]()
+        for (rule, *_group), count in counts.items():
+            by_rule[rule or ""] += count
+        chosen, eligible = by_rule.total(), by_rule.pop("", 0)
+        getting, beyond = self.limits.cut(eligible)
+        groups = counts if getting == eligible else self._counts(first=getting)
+        first = list(self.people(shown))
+        return DryRun(
+            chosen=chosen, getting=getting, by_rule=by_rule + beyond, codes_available=self.codes,
+            **_money(self.start.brand, self.reward), **self._groups(groups), first=first,
+        )  # fmt: skip
+
+    def people(self, first: int | None = None) -> Iterator[Candidate]:
+        found = () if self.choice is None else candidates(self.session, self.start, self.choice, first)
+        return self.limits.allocate(found)
+
+    def _counts(self, first: int | None = None) -> Counter[tuple[Any, ...]]:
+        """(rule, language tag, time zone) -> how many of the chosen, or of the `first` so many who are eligible."""
+        if self.choice is None:
+            return Counter()
+        all_of_them = judged(self.session, self.start, self.choice).subquery()
+        rows = sa.select(all_of_them.c.rule, all_of_them.c.locale, all_of_them.c.timezone)
+        if first is not None:
+            rows = rows.where(all_of_them.c.rule.is_(None)).order_by(all_of_them.c.rank).limit(first)
+        keys = rows.subquery().c
+        grouped = sa.select(*keys, sa.func.count()).group_by(*keys)
+        return Counter({tuple(group): count for *group, count in self.session.execute(grouped)})
+
+    def _groups(self, groups: Counter[tuple[Any, ...]]) -> dict[str, Any]:
+        """Those who get it, by language, by the day on which it leaves, and how many of them wait for quiet hours."""
+        languages, zone = Languages(self.start.brand), ZoneInfo(self.start.campaign.timezone)
+        by_language, by_day, waiting = Counter[str](), Counter[date](), 0
+        for (rule, locale, timezone), count in groups.items():
+            if rule is None:
+                quiet = self._quiet_until(timezone)
+                by_language[languages[locale]] += count
+                by_day[(quiet or self.now).astimezone(zone).date()] += count
+                waiting += count if quiet else 0
+        by_channel = Counter({CHANNEL: by_language.total()}) if by_language else Counter[str]()
+        return {"by_language": by_language, "by_channel": by_channel, "by_day": by_day, "waiting": waiting}
+
+    def _quiet_until(self, timezone: str | None) -> datetime | None:
+        return quiet_until_in(self.start.brand, timezone, self.now)
+
+
+def _money(brand: Brand, reward: Reward | None) -> dict[str, Any]:
     if reward is None:
-        return DryRun(judged, brand.currency)
-    codes = type_of(reward.type).available(session, reward)
-    full = caps.full(session, reward, [one.advocate_id for one in judged if one.rule is None])
-    for one in judged:
-        if one.rule is None and one.advocate_id in full:
-            one.rule = "cap-person"
-    limits = [one for one in (reward.cap_pushes, caps.room(session, reward, clock.now())) if one is not None]
-    allocate(judged, cap=min(limits, default=None), affordable=affordable(reward), codes=codes)
-    return DryRun(
-        candidates=judged,
-        currency=reward.currency,
-        value_minor=reward.value_minor,
-        budget_minor=_left(reward),
-        codes_available=codes,
-    )
-
-
-def _left(reward: Reward) -> int | None:
-    return None if reward.budget_minor is None else reward.budget_minor - reward.spent_minor
+        return {"currency": brand.currency}
+    left = None if reward.budget_minor is None else reward.budget_minor - reward.spent_minor
+    return {"currency": reward.currency, "value_minor": reward.value_minor, "budget_minor": left}

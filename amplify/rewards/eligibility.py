@@ -1,53 +1,49 @@
-"""Who of the chosen gets a push, and by which rule the others do not: for the dry run, the plan and the sending."""
+"""Who of the chosen gets a push, and by which rule the others do not: one function for the dry run and the plan.
 
-from collections.abc import Sequence
+It judges in the database, a set at a time: the dry run counts what it says, the plan writes it into the ledger.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign, Excluded
 from amplify.core.bulk import is_among
+from amplify.core.hashing import sha256_hex
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
 from amplify.delivery.addresses import fingerprint
 from amplify.delivery.models import Suppression
-from amplify.rewards.models import Reward
+from amplify.rewards import caps, holdout
+from amplify.rewards.models import Push, Reward
+from amplify.rewards.states import GIVEN_BACK
 from amplify.sharing.models import Advocate, public_name
 
 CHANNEL = "email"
-LOOKUP = 8_000
 
-# Every reason for not getting one, as a sentence for staff. The names are stored.
+# Every reason for not getting one, as a sentence for staff, in the order in which they are looked at. Names are stored.
 RULES = {
     "erased": _l("The person was erased."),
     "no-email": _l("No e-mail address is known."),
     "no-consent": _l("They did not agree to be written to."),
     "suppressed": _l("They unsubscribed, or the mailbox refused mail."),
+    "excluded": _l("They are on an exclusion list of this campaign."),
+    "rewarded-recently": _l("They were rewarded too recently."),
     "milestone": _l("They have not reached what the reward hangs on."),
-    "cap": _l("The campaign's cap was reached."),
     "cap-person": _l("They have had as many of this reward as one person may."),
+    holdout.RULE: _l("They were kept back by chance, to measure what the reward brings."),
+    "cap": _l("The campaign's cap was reached."),
     "over-budget": _l("The budget was used up."),
     "no-code": _l("There was no code left."),
 }
-
-
-class Ranked(Protocol):
-    """A chosen advocate: a row of a snapshot, or of a choice that is not frozen."""
-
-    @property
-    def advocate_id(self) -> int: ...
-    @property
-    def rank(self) -> int: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def human_clicks(self) -> int: ...
-    @property
-    def conversions(self) -> int: ...
+REACHED = {"human_click": "human_clicks", "conversion": "conversions"}
 
 
 class Person(Protocol):
@@ -63,37 +59,153 @@ class Person(Protocol):
 
 @dataclass(slots=True)
 class Candidate:
-    """A chosen advocate and what stands in the way, if anything."""
+    """A chosen advocate and what stands in the way, if anything. `score` in points."""
 
-    chosen: Ranked
+    advocate_id: int
+    rank: int
+    score: float
     name: str
     locale: str
     rule: str | None = None
     channel: str = CHANNEL
 
-    @property
-    def advocate_id(self) -> int:
-        return self.chosen.advocate_id
+
+@dataclass(frozen=True)
+class Start:
+    """A start to judge for: of which campaign, which one, when; and what it gives."""
+
+    brand: Brand
+    campaign: Campaign
+    reward: Reward | None
+    occurrence: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What there is to give out in rank order. None: no limit."""
+
+    cap: int | None = None
+    affordable: int | None = None
+    codes: int | None = None
 
     @property
-    def rank(self) -> int:
-        return self.chosen.rank
+    def named(self) -> list[tuple[str, int]]:
+        found = (("cap", self.cap), ("over-budget", self.affordable), ("no-code", self.codes))
+        return [(name, most) for name, most in found if most is not None]
 
-    @property
-    def score(self) -> float:
-        return self.chosen.score
+    def allocate(self, judged: Iterable[Candidate]) -> Iterator[Candidate]:
+        """Give it out: who is beyond cap, budget or codes gets that rule. As they come, best first."""
+        place = 0
+        for one in judged:
+            if one.rule is None:
+                one.rule = next((name for name, most in self.named if place >= most), None)
+                place += 1
+            yield one
+
+    def cut(self, eligible: int) -> tuple[int, Counter[str]]:
+        """The same for so many, in figures: how many get one, and how many not by which rule."""
+        beyond: Counter[str] = Counter()
+        for name, most in self.named:
+            most = max(0, most)
+            if eligible > most:
+                beyond[name], eligible = eligible - most, most
+        return eligible, beyond
 
 
-def judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
-    """Each of the chosen, in the same order, with the first rule about the person that stands in the way."""
-    judged: list[Candidate] = []
-    for start in range(0, len(chosen), LOOKUP):
-        judged += _judge(session, brand, reward, chosen[start : start + LOOKUP])
-    return judged
+def judged(session: Session, start: Start, chosen: sa.FromClause) -> sa.Select[Any]:
+    """Each of the chosen with the first rule that stands in the way (NULL: none), and what a push to them needs.
+
+    `chosen` has the columns advocate_id, rank, score, human_clicks, conversions, and holds every advocate once.
+    """
+    person = (public_name(), Customer.locale, Customer.timezone)
+    columns = (
+        chosen.c.advocate_id,
+        chosen.c.rank,
+        chosen.c.score,
+        *person,
+        _rule(session, start, chosen).label("rule"),
+    )
+    people = sa.select(*columns).join(Advocate, Advocate.id == chosen.c.advocate_id)
+    return people.outerjoin(Customer, Customer.id == Advocate.customer_id)
+
+
+def candidates(session: Session, start: Start, chosen: sa.FromClause, first: int | None = None) -> Iterator[Candidate]:
+    """The same as objects, best first: the `first` so many at once, or all of them as they are asked for."""
+    languages, rows = Languages(start.brand), judged(session, start, chosen).order_by(chosen.c.rank).limit(first)
+    found = session.execute(rows if first is not None else rows.execution_options(yield_per=2_000))
+    for advocate_id, rank, score, name, locale, _timezone, rule in found:
+        yield Candidate(advocate_id, rank, score, name, languages[locale], rule)
+
+
+class Languages(dict[str | None, str]):
+    """A person's language tag -> the language they are written to in."""
+
+    def __init__(self, brand: Brand) -> None:
+        super().__init__()
+        self.default = best_language(brand.default_locale)
+
+    def __missing__(self, tag: str | None) -> str:
+        self[tag] = found = best_language(tag, self.default)
+        return found
+
+
+def _rule(session: Session, start: Start, chosen: sa.FromClause) -> sa.ColumnElement[str | None]:
+    """The first rule about the person that stands in the way, in the order of RULES."""
+    whens = [
+        (sa.or_(Customer.id.is_(None), Customer.erased_at.is_not(None)), "erased"),
+        (sa.func.coalesce(Customer.email, "") == "", "no-email"),
+        (Customer.consent.is_not(True), "no-consent"),
+        *_when_suppressed(session, start.brand.id),
+        *_when_excluded(start),
+        *_when_rewarded(start, chosen),
+        *_when_short(start.reward, chosen),
+        *_when_full(start.reward, chosen),
+        (holdout.is_held_out(start.campaign, chosen.c.advocate_id), holdout.RULE),
+    ]
+    return sa.case(*whens, else_=None)
+
+
+def _when_suppressed(session: Session, brand_id: int) -> list[tuple[Any, str]]:
+    ours = sa.select(Suppression.address_hash).where(Suppression.brand_id == brand_id)
+    if session.scalar(ours.limit(1)) is None:  # then there is nothing to hash addresses for
+        return []
+    return [(sha256_hex(sa.literal(f"{brand_id}:") + Customer.email_normal).in_(ours), "suppressed")]
+
+
+def _when_excluded(start: Start) -> list[tuple[Any, str]]:
+    lists = start.campaign.audience.get("exclude")
+    if not lists:
+        return []
+    named = sa.exists().where(Excluded.customer_id == Customer.id, Excluded.list_id.in_(lists))
+    return [(named.correlate(Customer), "excluded")]
+
+
+def _when_rewarded(start: Start, chosen: sa.FromClause) -> list[tuple[Any, str]]:
+    days = start.campaign.audience.get("not_rewarded_days")
+    if not days:
+        return []
+    another = sa.or_(Push.campaign_id != start.campaign.id, Push.occurrence != start.occurrence)
+    lately = Push.planned_at > start.at - timedelta(days=days), Push.state.not_in(GIVEN_BACK), another
+    return [
+        (sa.exists().where(Push.advocate_id == chosen.c.advocate_id, *lately).correlate(chosen), "rewarded-recently")
+    ]
+
+
+def _when_short(reward: Reward | None, chosen: sa.FromClause) -> list[tuple[Any, str]]:
+    asked = reward.rule if reward else {}
+    counted = REACHED.get(asked.get("trigger", "rank"))
+    return [(chosen.c[counted] < int(asked.get("at_least", 0)), "milestone")] if counted else []
+
+
+def _when_full(reward: Reward | None, chosen: sa.FromClause) -> list[tuple[Any, str]]:
+    if reward is None or reward.cap_person is None:
+        return []
+    return [(caps.is_full(reward, chosen.c.advocate_id), "cap-person")]
 
 
 def rule_about(brand_id: int, customer: Person | None, suppressed: set[str]) -> str | None:
-    """Why this person must not be written to, or None."""
+    """Why this person must not be written to now, or None: what is looked at again at the moment of sending."""
     if customer is None or customer.erased_at is not None:
         return "erased"
     if not customer.email:
@@ -105,52 +217,6 @@ def rule_about(brand_id: int, customer: Person | None, suppressed: set[str]) -> 
 
 def suppressed_among(session: Session, brand_id: int, customers: Sequence[Person | None]) -> set[str]:
     """The fingerprints among these people's addresses that are on the suppression list."""
-    ours = Suppression.brand_id == brand_id
-    if session.scalar(sa.select(Suppression.id).where(ours).limit(1)) is None:
-        return set()
     hashes = {fingerprint(brand_id, customer.email) for customer in customers if customer and customer.email}
-    return set(session.scalars(sa.select(Suppression.address_hash).where(ours, _is_one_of(session, hashes))))
-
-
-def _is_one_of(session: Session, hashes: set[str]) -> sa.ColumnElement[bool]:
-    return is_among(session, Suppression.address_hash, hashes)
-
-
-def allocate(judged: Sequence[Candidate], *, cap: int | None, affordable: int | None, codes: int | None) -> None:
-    """Give out in rank order what there is: who is beyond cap, budget or codes gets that rule. None: no limit."""
-    named = (("cap", cap), ("over-budget", affordable), ("no-code", codes))
-    limits = [(name, most) for name, most in named if most is not None]
-    place = 0
-    for one in judged:
-        if one.rule is None:
-            one.rule = next((name for name, most in limits if place >= most), None)
-            place += 1
-
-
-def _judge(session: Session, brand: Brand, reward: Reward | None, chosen: Sequence[Ranked]) -> list[Candidate]:
-    people = (
-        sa.select(Advocate.id, Customer.id, Customer.locale, public_name())
-        .add_columns(Customer.email, Customer.consent, Customer.erased_at)
-        .outerjoin(Customer, Customer.id == Advocate.customer_id)
-        .where(is_among(session, Advocate.id, [one.advocate_id for one in chosen]))
-    )
-    found = {row[0]: row for row in session.execute(people).all()}
-    suppressed = suppressed_among(session, brand.id, list(found.values()))
-    asked, default = reward.rule if reward else {}, best_language(brand.default_locale)
-    languages: dict[str | None, str] = {}
-    judged = []
-    for one in chosen:
-        person = found[one.advocate_id]
-        _id, customer_id, locale, name, *_contact = person
-        if locale not in languages:
-            languages[locale] = best_language(locale, default)
-        rule = rule_about(brand.id, None if customer_id is None else person, suppressed)
-        if rule is None and not _has_reached(asked, one):
-            rule = "milestone"
-        judged.append(Candidate(one, name, languages[locale], rule))
-    return judged
-
-
-def _has_reached(rule: dict[str, Any], one: Ranked) -> bool:
-    reached = {"human_click": one.human_clicks, "conversion": one.conversions}.get(rule.get("trigger", "rank"))
-    return reached is None or reached >= int(rule.get("at_least", 0))
+    ours = Suppression.brand_id == brand_id, is_among(session, Suppression.address_hash, hashes)
+    return set(session.scalars(sa.select(Suppression.address_hash).where(*ours))) if hashes else set()

@@ -5,6 +5,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from babel.numbers import get_currency_precision
+from sqlalchemy.orm import Session
 from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
@@ -19,17 +20,14 @@ from amplify.core.i18n import LANGUAGES, force_locale
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards import repeat_form
+from amplify.rewards.audience_form import FIELDS, AudienceForm
+from amplify.rewards.audience_form import values_of as audience_values
 from amplify.rewards.models import Reward
 from amplify.rewards.repeat_form import RepeatForm
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.services import last_day
 from amplify.rewards.types import registry
 
-KINDS = [
-    SelectChoice("top_n", _l("The first")),
-    SelectChoice("top_percent", _l("The best percent")),
-    SelectChoice("min_score", _l("At least this score")),
-]
 TRIGGERS = [
     SelectChoice("rank", _l("Their place in the ranking alone")),
     SelectChoice("human_click", _l("Visits by people through their links")),
@@ -48,7 +46,7 @@ def _disclosure() -> Any:
     return StringField(_l("Disclosure"), [Length(max=200)], description=_l("Stands first in every rewarded share."))
 
 
-class CampaignForm(RepeatForm):
+class CampaignForm(AudienceForm, RepeatForm):
     """Fields are flat; `campaign_in` and `reward_in` give them the shape the services take."""
 
     version = HiddenField()
@@ -59,13 +57,6 @@ class CampaignForm(RepeatForm):
         render_kw={"type": "url", "inputmode": "url"},
         description=_l("A page of yours; never a review site."),
     )
-    audience_kind = SelectField(_l("Who is rewarded"), [FILLED], choices=KINDS)
-    audience_value = IntegerField(
-        _l("How many, which percent, or which score"),
-        [FILLED, NumberRange(1, 1_000_000_000, _l("This number is not possible here."))],
-    )
-    location_id = SelectField(_l("Location"), validate_choice=False)
-    business_line_id = SelectField(_l("Business line"), validate_choice=False)
     starts_local = StringField(
         _l("Start"), render_kw={"type": "datetime-local"}, description=_l("In the time zone below.")
     )
@@ -122,14 +113,9 @@ class CampaignForm(RepeatForm):
     reward_text_en = TextAreaField(_l("How to use the reward"), [Length(max=2000)])
     reward_text_es = TextAreaField(_l("How to use the reward"), [Length(max=2000)])
 
-    def offer(self, brand: Brand, places: dict[str, list[Any]]) -> "CampaignForm":
+    def offer(self, session: Session, brand: Brand) -> "CampaignForm":
         """Fill the choices that depend on the brand."""
-        everywhere = [SelectChoice("", _("Everywhere"))]
-        self.location_id.choices = [*everywhere, *(SelectChoice(str(one.id), one.name) for one in places["locations"])]
-        self.business_line_id.choices = [
-            *everywhere,
-            *(SelectChoice(str(one.id), one.name) for one in places["business_lines"]),
-        ]
+        self.offer_audience(session, brand)
         self.reward_type.choices = [
             SelectChoice("none", _l("No reward")),
             *(SelectChoice(t.name, t.label) for t in registry().values()),
@@ -140,14 +126,13 @@ class CampaignForm(RepeatForm):
 
     def campaign_in(self) -> CampaignIn:
         """What campaigns.services takes. Raises Invalid."""
-        place = {name: int(text) if (text := self[name].data or "").isdecimal() else None for name in PLACES}
         texts = {lang: {name: self[f"{name}_{lang}"].data or "" for name in TEXTS} for lang in LANGUAGES}
         made: CampaignIn = read(
             CampaignIn,
             {
                 "name": self.name.data,
                 "landing_url": self.landing_url.data,
-                "audience": {"kind": self.audience_kind.data, "value": self.audience_value.data, **place},
+                "audience": self.audience(),
                 "texts": texts,
                 "starts_local": self.starts_local.data or "",
                 "ends_local": self.ends_local.data or "",
@@ -184,11 +169,10 @@ class CampaignForm(RepeatForm):
         return made
 
 
-PLACES = ("location_id", "business_line_id")
 # What services call a field -> what the form calls it.
 NAMES = {
-    "audience.kind": "audience_kind", "audience.value": "audience_value", "audience": "audience_value",
-    "audience.location_id": "location_id", "audience.business_line_id": "business_line_id",
+    "audience": "audience_value",
+    **{f"audience.{name}": field for field, name in FIELDS.items()},
     "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern",
     "settings.item": "item",
     "rule.trigger": "trigger", "rule.at_least": "at_least", "type": "reward_type", "reward.type": "reward_type",
@@ -247,12 +231,9 @@ def defaults(brand: Brand) -> dict[str, Any]:
 
 def values_of(campaign: Campaign, reward: Reward | None) -> dict[str, Any]:
     """A stored campaign as the form's values."""
-    audience = campaign.audience
     made: dict[str, Any] = {
         "version": campaign.version, "name": campaign.name, "landing_url": campaign.landing_url,
-        "audience_kind": audience.get("kind", "top_n"), "audience_value": audience.get("value", 50),
-        "location_id": str(audience.get("location_id") or ""),
-        "business_line_id": str(audience.get("business_line_id") or ""),
+        **audience_values(campaign.audience),
         "starts_local": campaign.starts_local, "ends_local": campaign.ends_local, "timezone": campaign.timezone,
         "reward_type": reward.type if reward else "none", **repeat_form.values_of(campaign),
     }  # fmt: skip

@@ -22,7 +22,7 @@ from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.leaderboards.services import freeze_more
 from amplify.rewards import caps, delivering
 from amplify.rewards.approving import first_state
-from amplify.rewards.eligibility import CHANNEL, Candidate, Ranked, allocate, judge
+from amplify.rewards.eligibility import CHANNEL, Candidate, Limits, Start, candidates
 from amplify.rewards.models import LeftOut, Push, Reward
 from amplify.rewards.services import affordable, spend
 from amplify.rewards.settling import held_still
@@ -79,58 +79,54 @@ def plan(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) ->
     locked = sa.select(Reward).where(Reward.campaign_id == campaign.id).with_for_update()
     reward = session.scalar(locked.execution_options(populate_existing=True))
     session.refresh(snapshot)
-    rows = _next_rows(session, snapshot, size) if reward is not None else []
-    if reward is None or not rows:
+    if reward is None:
         return 0
     brand = session.get_one(Brand, campaign.brand_id)
-    judged = judge(session, brand, reward, rows)
-    codes = _allocate(session, reward, type_of(reward.type), snapshot, judged)
+    start = Start(brand, campaign, reward, snapshot.occurrence, snapshot.taken_at)
+    fits = Limits(_room(session, reward, snapshot), affordable(reward))
+    judged = list(fits.allocate(candidates(session, start, _next_rows(snapshot, size), size)))
+    if not judged:
+        return 0
+    codes = _take_codes(session, reward, type_of(reward.type), [one for one in judged if one.rule is None])
     getting = [one for one in judged if one.rule is None]
-    _come_as_far_as(session, snapshot, rows[-1].rank, len(getting))
+    _come_as_far_as(session, snapshot, judged[-1].rank - snapshot.skipped, len(getting))
     _give(session, brand, reward, snapshot, getting, codes)
     _leave_out(session, snapshot, [one for one in judged if one.rule is not None])
     delivering.order_later(session, campaign.id, snapshot.occurrence, [one.rank for one in getting])
-    return len(rows)
+    return len(judged)
 
 
-def _next_rows(session: Session, snapshot: Snapshot, size: int) -> Sequence[Ranked]:
+def _next_rows(snapshot: Snapshot, size: int) -> sa.Subquery:
     columns = (SnapshotRow.advocate_id, SnapshotRow.rank, SnapshotRow.score, SnapshotRow.human_clicks)
-    ahead = SnapshotRow.rank.between(snapshot.planned + 1, min(snapshot.planned + size, snapshot.frozen))
+    first, last = snapshot.planned + 1, min(snapshot.planned + size, snapshot.frozen)
+    ahead = SnapshotRow.rank.between(snapshot.skipped + first, snapshot.skipped + last)
     rows = sa.select(*columns, SnapshotRow.conversions).where(SnapshotRow.snapshot_id == snapshot.id, ahead)
-    found: Sequence[Any] = session.execute(rows.order_by(SnapshotRow.rank)).all()
-    return found
+    return rows.subquery()
 
 
-def _come_as_far_as(session: Session, snapshot: Snapshot, rank: int, pushed: int) -> None:
+def _come_as_far_as(session: Session, snapshot: Snapshot, planned: int, pushed: int) -> None:
     """Note how far the plan has come; only if it still stood where it was read."""
     moved = sa.update(Snapshot).where(Snapshot.id == snapshot.id, Snapshot.planned == snapshot.planned)
-    further = moved.values(planned=rank, pushed=Snapshot.pushed + pushed)
+    further = moved.values(planned=planned, pushed=Snapshot.pushed + pushed)
     done: Any = session.execute(further.execution_options(synchronize_session=False))
     if done.rowcount != 1:
         raise Unsettled("another planner has come further")
     session.refresh(snapshot, ["planned", "pushed"])
 
 
-def _allocate(
-    session: Session, reward: Reward, kind: RewardType, snapshot: Snapshot, judged: list[Candidate]
-) -> dict[int, str]:
-    """Say of the candidates what cap, budget and codes say about them; a push id and a code for each who gets one."""
-    _mark_full(session, reward, judged)
-    caps_left = [None if reward.cap_pushes is None else max(0, reward.cap_pushes - snapshot.pushed)]
-    caps_left.append(caps.room(session, reward, clock.now()))
-    cap = min((one for one in caps_left if one is not None), default=None)
-    allocate(judged, cap=cap, affordable=affordable(reward), codes=None)
-    ids = next_ids(session, Push, sum(one.rule is None for one in judged))
+def _room(session: Session, reward: Reward, snapshot: Snapshot) -> int | None:
+    """How many more the caps of this start, of all starts and of this day allow."""
+    here = None if reward.cap_pushes is None else max(0, reward.cap_pushes - snapshot.pushed)
+    return caps.lower(here, caps.room(session, reward, clock.now()))
+
+
+def _take_codes(session: Session, reward: Reward, kind: RewardType, getting: list[Candidate]) -> dict[int, str]:
+    """A push id and a code for each of them, as far as codes go; the rule for whom there is none."""
+    ids = next_ids(session, Push, len(getting))
     codes = kind.reserve(session, reward, ids) if ids else []
-    allocate(judged, cap=None, affordable=None, codes=len(codes))
+    for one in getting[len(codes) :]:
+        one.rule = "no-code"
     return dict(zip(ids, codes, strict=False))
-
-
-def _mark_full(session: Session, reward: Reward, judged: list[Candidate]) -> None:
-    full = caps.full(session, reward, [one.advocate_id for one in judged if one.rule is None])
-    for one in judged:
-        if one.rule is None and one.advocate_id in full:
-            one.rule = "cap-person"
 
 
 def _give(

@@ -1,7 +1,7 @@
 """What a campaign's pushes have come to, and why each person did or did not get one."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.brands.models import BusinessLine, Location
 from amplify.campaigns.models import Campaign
 from amplify.customers.models import Customer
 from amplify.delivery.addresses import normal_form
@@ -118,12 +117,10 @@ def why(session: Session, campaign: Campaign, who: str) -> Why | None:
     return Why(advocate.public_name, found, snapshot, judged)
 
 
-def places(session: Session, brand_id: int) -> dict[str, list[Any]]:
-    """The brand's locations and business lines, by name."""
-    return {
-        name: list(session.scalars(sa.select(kind).where(kind.brand_id == brand_id).order_by(kind.name)))
-        for name, kind in (("locations", Location), ("business_lines", BusinessLine))
-    }
+def names_of(session: Session, advocate_ids: Sequence[int]) -> dict[int, str]:
+    """What these advocates are called in the console: the name they agreed to, else the pseudonym."""
+    named = sa.select(Advocate.id, public_name()).where(Advocate.id.in_(advocate_ids))
+    return dict(session.execute(named).tuples())
 
 
 def _pushed() -> Any:

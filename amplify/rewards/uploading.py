@@ -1,6 +1,5 @@
 """Filling a code pool from lines of text: streamed, and safe to repeat. What is not taken is told by line and rule."""
 
-import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -11,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
-from amplify.core.errors import Conflict, Malformed
+from amplify.core.columns import first_column
+from amplify.core.errors import Conflict
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards.models import CodeSequence, Reward, RewardCode
 from amplify.rewards.patterns import Pattern
@@ -89,16 +89,7 @@ def upload_codes(
 
 def codes_in(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Line number and code; empty lines and a header are passed over. Raises Malformed for what is no CSV."""
-    reader = csv.reader(lines)
-    try:
-        for row in reader:
-            code = (row[0] if row else "").strip().strip("\ufeff").strip()
-            if code and not (reader.line_num == 1 and code.lower() in HEADERS):
-                yield reader.line_num, code
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise Malformed(
-            _l("Line %(line)s cannot be read as CSV in UTF-8.", line=reader.line_num + 1), field="file", rule="csv"
-        ) from error
+    return first_column(lines, HEADERS)
 
 
 def _fault(code: str, patterns: list[Any]) -> str | None:

@@ -2,23 +2,22 @@
 
 from typing import Any
 
-from flask import Blueprint, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from amplify.campaigns import always_on
 from amplify.campaigns import queries as campaign_queries
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import SKIPPED, Campaign
-from amplify.campaigns.schemas import AudienceIn, read
 from amplify.core import clock, nav
 from amplify.core.db import db
 from amplify.core.errors import AmplifyError, Conflict
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
-from amplify.leaderboards.services import chosen
-from amplify.rewards import forms, presenting, queries, repeat_form, services, writing
-from amplify.rewards.dry_run import dry_run
+from amplify.core.sheets import csv_response
+from amplify.rewards import audience_form, forms, presenting, queries, repeat_form, services, writing
+from amplify.rewards.dry_run import dry_run, people
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
 
@@ -81,7 +80,7 @@ def show(campaign_id: int) -> str:
         effect=presenting.EFFECTS[campaign.state],
         note=presenting.clock_note(campaign),
         when=presenting.when,
-        audience=audience_text(campaign),
+        audience=audience_form.in_words(db.session, campaign.audience),
         repeats=repeat_form.in_words(campaign),
         occurrences=campaign_queries.occurrences(db.session, campaign),
         skipped=SKIPPED,
@@ -115,11 +114,23 @@ def dry(campaign_id: int) -> str:
     )
 
 
+@blueprint.get("/<int:campaign_id>/dry-run.csv")
+@staff()
+def dry_csv(campaign_id: int) -> Response:
+    """Everybody whom a start would choose now, and by which rule somebody gets nothing."""
+    header = [_("Rank"), _("Name"), _("Score"), _("By"), _("Language"), _("Rule")]
+    rows = (
+        (one.rank, one.name, round(one.score, 3), one.channel, one.locale, one.rule)
+        for one in people(db.session, _campaign(campaign_id))
+    )
+    return csv_response(f"campaign-{campaign_id}-dry-run", header, rows)
+
+
 @blueprint.get("/audience")
 @staff()
 def audience() -> str:
     """How many an audience would choose now: a fragment for the form."""
-    return render_template("campaigns/_count.html", count=_count(request.args))
+    return render_template("campaigns/_count.html", count=_count(CampaignForm(request.args)))
 
 
 @blueprint.get("/starts")
@@ -166,9 +177,9 @@ def _campaign(campaign_id: int) -> Campaign:
 
 def _write(campaign: Campaign | None) -> ResponseReturnValue:
     """Create or change from the posted form; every refusal comes back in the form, with all that was typed."""
-    form = CampaignForm().offer(g.brand, queries.places(db.session, g.brand.id))
+    form = CampaignForm().offer(db.session, g.brand)
     if "count" in request.form:  # the button for people without JavaScript
-        return _form(form, campaign, count=_count(request.form))
+        return _form(form, campaign, count=_count(form))
     if "starts" in request.form:
         return _form(form, campaign, starts=repeat_form.next_starts(form))
     if not form.validate():
@@ -209,27 +220,13 @@ def _conflict(form: CampaignForm, campaign_id: int) -> str:
 
 def _form(form: CampaignForm, campaign: Campaign | None, **more: Any) -> str:
     if form.location_id.choices is None:
-        form.offer(g.brand, queries.places(db.session, g.brand.id))
+        form.offer(db.session, g.brand)
     return render_template("campaigns/form.html", form=form, campaign=campaign, **more)
 
 
-def _count(given: Any) -> int | None:
-    """How many this audience would choose; None while the fields make no audience."""
+def _count(form: CampaignForm) -> audience_form.Counted | None:
+    """Whom this audience would choose; None while the fields make no audience."""
     try:
-        value = int(given.get("audience_value") or 0)
-        place = {name: int(given[name]) for name in forms.PLACES if given.get(name)}
-        wanted = read(AudienceIn, {"kind": given.get("audience_kind"), "value": value, **place})
-        return len(chosen(db.session, g.brand.id, wanted.model_dump(), clock.now()))
-    except (ValueError, AmplifyError):
+        return audience_form.count(db.session, g.brand, form)
+    except (TypeError, ValueError, AmplifyError):
         return None
-
-
-def audience_text(campaign: Campaign) -> str:
-    """The audience in words."""
-    value = campaign.audience.get("value", 0)
-    words = {
-        "top_n": _("the first %(n)s", n=value),
-        "top_percent": _("the best %(n)s percent", n=value),
-        "min_score": _("everybody with a score of at least %(n)s", n=value),
-    }
-    return str(words.get(campaign.audience.get("kind", ""), _("nobody")))

@@ -104,3 +104,21 @@ def test_a_repeating_campaign_is_written_and_copied_by_script(campaigns: Command
     assert (copy["name"], copy["state"], copy["starts_at"]) == ("Spring (copy)", "draft", None)
     assert copy["repeats"] == first["repeats"]
     assert json.loads(campaigns("clone", str(first["id"]), "--name", "Autumn", "--json").output)["name"] == "Autumn"
+
+
+def test_exclusion_lists_are_kept_by_script_and_named_in_a_campaigns_file(campaigns: Command, tmp_path: Path) -> None:
+    def said(group: str, *words: str) -> Any:
+        done = CliRunner().invoke(cli.cli, [group, *words, "--brand", "acme", "--json"])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)
+
+    (tmp_path / "staff.csv").write_text("email\nnobody@mail.example\n")
+    said("exclusions", "create", "Staff")
+    told = said("exclusions", "put-on", "Staff", "--file", str(tmp_path / "staff.csv"))
+    assert told == {"changed": 0, "as_before": 0, "unknown": 1, "unknown_lines": [2]}
+    audience = 'exclude = ["Staff"]\njoined_since = 2199-01-01\nholdout_percent = 10\n'
+    (tmp_path / "spring.toml").write_text(CAMPAIGN.replace("value = 10\n", f"value = 10\n{audience}"))
+    said("campaigns", "create", "--file", str(tmp_path / "spring.toml"))
+    assert said("exclusions", "list") == [{"name": "Staff", "people": 0}]
+    refused = CliRunner().invoke(cli.cli, ["exclusions", "remove", "Staff", "--brand", "acme"])
+    assert (refused.exit_code, "Spring" in refused.output) == (1, True)

@@ -160,6 +160,42 @@ def test_the_audience_is_counted_while_it_is_written(session: Session, marketer:
     assert session.scalar(sa.select(sa.func.count(Campaign.id))) == 0
 
 
+def test_a_narrowed_audience_is_kept_told_and_shown_in_the_form(marketer: Client, brand: Brand, only: Any) -> None:
+    marketer.post_form("/console/exclusions", {"name": "Our staff"})
+    narrowed = FORM | {
+        "audience_kind": "tier", "audience_value": "2", "segment_locale": "es", "segment_channel": "whatsapp",
+        "joined_since": "2030-01-02", "active_since": "2030-01-03", "not_rewarded_days": "90",
+        "holdout_percent": "10", "exclude": "1",
+    }  # fmt: skip
+    assert marketer.post_form("/console/campaigns", narrowed).status_code == 302
+    assert only().audience == {
+        "kind": "tier", "value": 2, "location_id": None, "business_line_id": None, "locale": "es",
+        "channel": "whatsapp", "joined_since": "2030-01-02", "active_since": "2030-01-03", "not_rewarded_days": 90,
+        "exclude": [1], "holdout_percent": 10,
+    }  # fmt: skip
+    shown = marketer.get(f"/console/campaigns/{only().id}").text
+    for said in ("the tier silver", "Español", "WhatsApp", "Jan 2, 2030", "90 days", "Our staff", "10 percent"):
+        assert said in shown
+    form = marketer.get(f"/console/campaigns/{only().id}/edit").text
+    assert 'value="2030-01-02"' in form
+    assert marketer.post_form("/console/campaigns", FORM | {"holdout_percent": "51"}).status_code == 422
+
+
+def test_the_count_names_the_first_of_the_chosen(session: Session, marketer: Client, brand: Brand) -> None:
+    make_advocates(session, brand, 8)
+    counted = marketer.get("/console/campaigns/audience?audience_kind=top_n&audience_value=7&segment_locale=es").text
+    assert "4 people would be chosen now." in counted
+    assert "Bird 1" in counted
+    assert "Bird 2" not in counted
+
+
+def test_the_dry_run_is_a_file_too(session: Session, marketer: Client, brand: Brand) -> None:
+    make_advocates(session, brand, 3)
+    campaign = make_rewarded(session, brand, top=3, codes=2)
+    lines = marketer.get(f"/console/campaigns/{campaign.id}/dry-run.csv").text.splitlines()
+    assert [line.split(",")[-1] for line in lines[1:]] == ["", "", "no-code"]
+
+
 def test_the_dry_run_shows_who_why_and_the_cost(session: Session, marketer: Client, brand: Brand) -> None:
     make_advocates(session, brand, 5)
     campaign = make_rewarded(session, brand, top=5, codes=3)

@@ -160,6 +160,7 @@ def upgrade() -> None:
         sa.Column("landing_url", sa.Text(), nullable=False),
         sa.Column("audience", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("texts", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("holdout_key", sa.String(length=32), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_by", sa.String(length=200), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -223,6 +224,17 @@ def upgrade() -> None:
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.create_index("ix_customers_brand_email", ["brand_id", "email_normal"], unique=False)
 
+    op.create_table(
+        "exclusion_lists",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("created_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_exclusion_lists_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_exclusion_lists")),
+        sa.UniqueConstraint("brand_id", "name", name=op.f("uq_exclusion_lists_brand_id_name")),
+    )
     op.create_table(
         "import_runs",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -457,6 +469,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_consent_changes_customer_id"), ["customer_id"], unique=False)
 
     op.create_table(
+        "excluded",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("list_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["customer_id"], ["customers.id"], name=op.f("fk_excluded_customer_id")),
+        sa.ForeignKeyConstraint(["list_id"], ["exclusion_lists.id"], name=op.f("fk_excluded_list_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_excluded")),
+        sa.UniqueConstraint("list_id", "customer_id", name=op.f("uq_excluded_list_id_customer_id")),
+    )
+    with op.batch_alter_table("excluded", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_excluded_customer_id"), ["customer_id"], unique=False)
+
+    op.create_table(
         "import_problems",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("run_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -588,6 +614,7 @@ def upgrade() -> None:
         sa.Column("audience", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("tie_rule", sa.String(length=20), nullable=False),
         sa.Column("ranked", sa.BigInteger(), nullable=False),
+        sa.Column("skipped", sa.BigInteger(), nullable=False),
         sa.Column("most", sa.BigInteger(), nullable=True),
         sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("frozen", sa.BigInteger(), nullable=False),
@@ -1191,6 +1218,10 @@ def downgrade() -> None:
 
     op.drop_table("occurrences")
     op.drop_table("import_problems")
+    with op.batch_alter_table("excluded", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_excluded_customer_id"))
+
+    op.drop_table("excluded")
     with op.batch_alter_table("consent_changes", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_consent_changes_customer_id"))
 
@@ -1221,6 +1252,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_import_runs_brand_id"))
 
     op.drop_table("import_runs")
+    op.drop_table("exclusion_lists")
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.drop_index("ix_customers_brand_email")
 
