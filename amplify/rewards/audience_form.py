@@ -60,8 +60,8 @@ class AudienceForm(Form):
     location_id = SelectField(_l("Location"), validate_choice=False)
     business_line_id = SelectField(_l("Business line"), validate_choice=False)
     board_campaign_id = SelectField(_l("Campaign"), validate_choice=False)
-    segment_locale = SelectField(_l("Language"))
-    segment_channel = SelectField(_l("Shared on"))
+    segment_locale = SelectField(_l("Language"), validate_choice=False)
+    segment_channel = SelectField(_l("Shared on"), validate_choice=False)
     joined_since = DateField(_l("Advocates since this day or later"), [Optional()])
     active_since = DateField(_l("Active on this day or later"), [Optional()])
     not_rewarded_days = _number(
@@ -88,6 +88,16 @@ class AudienceForm(Form):
         self.segment_channel.choices = [*anywhere, *(SelectChoice(c.name, c.label) for c in registry().values())]
         lists = sa.select(ExclusionList.id, ExclusionList.name).where(ExclusionList.brand_id == brand.id)
         self.exclude.choices = [SelectChoice(id_, said) for id_, said in session.execute(lists.order_by("name"))]
+
+    @property
+    def audience_fields(self) -> list[str]:
+        """The names of the fields that make the audience."""
+        return list(FIELDS)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether more is said than how many: then the form shows all of it."""
+        return any(self[name].data for name in FIELDS if name not in ("audience_kind", "audience_value"))
 
     def audience(self) -> dict[str, Any]:
         """The values that were given, by the names of AudienceIn."""

@@ -120,7 +120,7 @@ def why(session: Session, campaign: Campaign, who: str) -> Why | None:
 def names_of(session: Session, advocate_ids: Sequence[int]) -> dict[int, str]:
     """What these advocates are called in the console: the name they agreed to, else the pseudonym."""
     named = sa.select(Advocate.id, public_name()).where(Advocate.id.in_(advocate_ids))
-    return dict(session.execute(named).tuples())
+    return {row.id: row.name for row in session.execute(named)}
 
 
 def _pushed() -> Any:

@@ -1,14 +1,15 @@
-"""Rewards bring blueprints: the campaign pages (views.py), the pages about what is given, and those about giving it."""
+"""Rewards bring blueprints: the campaign pages (views.py), those about what is given, about giving it, and about what it
+brought."""
 
 from flask import Flask
 
-from amplify.rewards import api, giving_views, result_views
+from amplify.rewards import api, effect_views, giving_views, result_views
 from amplify.rewards.claims import opened
 
 
 def install(app: Flask) -> None:
     """Once, when the application is built."""
-    app.register_blueprint(result_views.blueprint)
-    app.register_blueprint(giving_views.blueprint)
+    for module in (result_views, giving_views, effect_views):
+        app.register_blueprint(module.blueprint)
     app.register_blueprint(api.postback)
     app.add_template_filter(opened, "opened")
