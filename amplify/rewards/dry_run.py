@@ -86,8 +86,7 @@ class _Counting:
         self.reward = reward_of(session, campaign)
         brand = session.get_one(Brand, campaign.brand_id)
         self.start = Start(brand, campaign, self.reward, campaign.occurrence + 1, self.now)
-        found = choice(session, brand.id, campaign.audience, self.now)
-        self.choice = None if found is None else found.subquery()
+        self.choice = choice(session, brand.id, campaign.audience, self.now)
 
     @cached_property
     def codes(self) -> int | None:
@@ -115,14 +114,16 @@ class _Counting:
         )  # fmt: skip
 
     def people(self, first: int | None = None) -> Iterator[Candidate]:
-        found = () if self.choice is None else candidates(self.session, self.start, self.choice, first)
-        return self.limits.allocate(found)
+        if self.choice is None:
+            return iter(())
+        best = self.choice.limit(first).subquery()
+        return self.limits.allocate(candidates(self.session, self.start, best, first))
 
     def _counts(self, first: int | None = None) -> Counter[tuple[Any, ...]]:
         """(rule, language tag, time zone) -> how many of the chosen, or of the `first` so many who are eligible."""
         if self.choice is None:
             return Counter()
-        all_of_them = judged(self.session, self.start, self.choice).subquery()
+        all_of_them = judged(self.session, self.start, self.choice.subquery()).subquery()
         rows = sa.select(all_of_them.c.rule, all_of_them.c.locale, all_of_them.c.timezone)
         if first is not None:
             rows = rows.where(all_of_them.c.rule.is_(None)).order_by(all_of_them.c.rank).limit(first)
