@@ -18,9 +18,9 @@ from amplify.core import clock
 from amplify.core.intervals import Sums
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards import holdout
-from amplify.rewards.eligibility import NOT_GIVEN
 from amplify.rewards.models import LeftOut, Push
 from amplify.rewards.queries import latest_snapshot
+from amplify.rewards.states import GIVEN_BACK
 from amplify.sharing.models import Share, ShareLink
 from amplify.tracking.models import Click, ClickVerdict, Conversion
 
@@ -85,7 +85,7 @@ def _delivered(session: Session, snapshot: Snapshot) -> Delivered:
         sa.func.count(Push.sent_at),
         sa.func.count(sa.case((Push.state == "failed", 1))),
         sa.func.count(Push.redeemed_at),
-        sa.func.coalesce(sa.func.sum(sa.case((Push.state.not_in(NOT_GIVEN), Push.amount_minor))), 0),
+        sa.func.coalesce(sa.func.sum(sa.case((Push.state.not_in(GIVEN_BACK), Push.amount_minor))), 0),
     )
     pushed, sent, failed, redeemed, cost = session.execute(counted.where(*_of(Push, snapshot))).one()
     return Delivered(pushed, sent, failed, redeemed, int(cost))

@@ -65,7 +65,6 @@ def test_a_day_is_the_campaigns_own(session: Session) -> None:
 def test_no_caps_are_no_limit(session: Session) -> None:
     reward = reward_of(session, make_rewarded(session, make_brand(session)))
     assert caps.room(session, reward, NOON) is None
-    assert caps.full(session, reward, [1, 2]) == set()
     assert caps.take(session, reward, list(range(1, 50)), NOON)
 
 
