@@ -1,5 +1,5 @@
-"""Rewards bring blueprints: the campaign pages (views.py), those about what is given and about giving it, and about what
-it brought."""
+"""Rewards bring blueprints: the campaign pages (views.py), those about what is given, about giving it, and about
+what it brought."""
 
 from flask import Flask
 
