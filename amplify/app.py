@@ -27,6 +27,7 @@ FEATURES = (
     "sharing",
     "asks",
     "tracking",
+    "fraud",
     "leaderboards",
     "rewards",
 )

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from amplify.asks import reactions as asks
 from amplify.asks.services import next_step_for
 from amplify.asks.services import withheld as ask_withheld
-from amplify.brands.events import ScoringChanged
+from amplify.brands.events import RiskPolicyChanged, ScoringChanged
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
 from amplify.campaigns.queries import upcoming
@@ -20,12 +20,16 @@ from amplify.customers.reactions import on_unsubscribed
 from amplify.delivery import objections
 from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
 from amplify.delivery.jobs import deliver_messages, release_due
-from amplify.leaderboards import corrections
+from amplify.fraud import reactions as fraud
+from amplify.fraud.events import HoldsChanged
+from amplify.fraud.scoring import assess
+from amplify.leaderboards import corrections, set_aside
 from amplify.leaderboards import reactions as points
 from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
 from amplify.leaderboards.services import project
 from amplify.leaderboards.windows import fold_windows
 from amplify.rewards import reactions as rewards
+from amplify.rewards import reviewing
 from amplify.rewards.delivering import deliver_pushes
 from amplify.rewards.delivering import withheld as reward_withheld
 from amplify.rewards.expiring import expire
@@ -38,7 +42,7 @@ from amplify.surveys import reactions as surveys
 from amplify.surveys.events import SurveyAnswered
 from amplify.surveys.import_job import work as import_answers
 from amplify.surveys.uploads import clear_away
-from amplify.tracking.events import ClicksReclassified, ConversionRefunded, Converted, HumansClicked
+from amplify.tracking.events import ClicksReclassified, ConversionRefunded, Converted, HumansClicked, OrderClaimed
 from amplify.tracking.queries import outcomes as clicks_and_orders
 from amplify.tracking.reclassify import reclassify
 from amplify.tracking.retention import remove_old_clicks
@@ -55,10 +59,17 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     Unsubscribed: (on_unsubscribed,),
     ShareConfirmed: (corrections.on_share_confirmed,),
     ShareUnconfirmed: (corrections.on_share_unconfirmed,),
-    HumansClicked: (points.on_human_clicks,),
-    ClicksReclassified: (corrections.on_clicks_reclassified,),
-    Converted: (points.on_converted,),
-    ConversionRefunded: (points.on_refunded,),
+    HumansClicked: (points.on_human_clicks, set_aside.on_human_clicks, fraud.on_human_clicks),
+    ClicksReclassified: (
+        corrections.on_clicks_reclassified,
+        set_aside.on_clicks_reclassified,
+        fraud.on_clicks_reclassified,
+    ),
+    Converted: (points.on_converted, set_aside.on_converted, fraud.on_converted),
+    ConversionRefunded: (points.on_refunded, fraud.on_refunded),
+    OrderClaimed: (fraud.on_order_claimed,),
+    RiskPolicyChanged: (fraud.on_risk_policy_changed,),
+    HoldsChanged: (set_aside.on_holds_changed, reviewing.on_holds_changed),
     CampaignStarted: (rewards.on_started,),
     CampaignPaused: (rewards.on_paused,),
     CampaignReleased: (rewards.on_released,),
@@ -71,6 +82,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
 # Each round has a lease of its own and one transaction per call; one worker at a time runs it.
 ROUNDS: Sequence[Callable[[Session, int], int]] = (
     track,
+    assess,
     project,
     fold_windows,
     reclassify,

@@ -24,6 +24,8 @@ PLAIN = (
     "quiet_from_hour",
     "quiet_until_hour",
     "keep_clicks_days",
+    "risk_hold",
+    "risk_refuse",
 )
 
 
@@ -34,6 +36,7 @@ def as_form(brand: Brand) -> dict[str, Any]:
         **{name: brand.theme.get(name, "") for name in THEME},
         "target_hosts": "\n".join(brand.target_hosts),
         "frame_origins": "\n".join(brand.frame_origins),
+        "disposable_domains": "\n".join(brand.disposable_domains),
         **{f"suggestions_{code}": "\n".join(brand.suggestions.get(code, [])) for code in LANGUAGES},
     }
 
@@ -47,6 +50,7 @@ def from_form(form: SettingsForm) -> dict[str, Any]:
         "theme": {name: data[name] or "" for name in THEME},
         "target_hosts": (data["target_hosts"] or "").split(),
         "frame_origins": (data["frame_origins"] or "").split(),
+        "disposable_domains": (data["disposable_domains"] or "").split(),
         "suggestions": {code: (data[f"suggestions_{code}"] or "").splitlines() for code in LANGUAGES},
     }
 

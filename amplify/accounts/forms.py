@@ -138,6 +138,17 @@ class SettingsForm(Form):
     declined_rest_days = number_field(_l("Days of rest after a no"), 1, 3650)
     quiet_from_hour = number_field(_l("Quiet from hour"), 0, 23, hint=_l("In the customer's own time zone."))
     quiet_until_hour = number_field(_l("Quiet until hour"), 0, 23)
+    risk_hold = number_field(
+        _l("Hold from a risk of"), 1, 100, hint=_l("Points and rewards wait until somebody of you has decided.")
+    )
+    risk_refuse = number_field(
+        _l("Refuse from a risk of"), 1, 100, hint=_l("Refused at once. A decision of yours takes it back.")
+    )
+    disposable_domains = TextAreaField(
+        _l("More domains of mailboxes for minutes"),
+        [Length(max=12_000)],
+        description=_l("One per line, such as mail.example.com, besides those that Amplify knows."),
+    )
     suggestions_en = _lines(_l("Suggested texts in English"))
     suggestions_es = _lines(_l("Suggested texts in Spanish"))
 
@@ -155,6 +166,11 @@ SECTIONS = (
         _l("Contact"),
         _l("Nobody is written to more often, or at night."),
         ("ask_every_days", "declined_rest_days", "quiet_from_hour", "quiet_until_hour"),
+    ),
+    (
+        _l("Fraud"),
+        _l("Advocates, orders and days get a risk from 0 to 100, the sum of its reasons: see Fraud review."),
+        ("risk_hold", "risk_refuse", "disposable_domains"),
     ),
     (_l("Words to begin with"), _l("For people who left no comment."), ("suggestions_en", "suggestions_es")),
 )

@@ -69,6 +69,11 @@ class Brand(Base):
     quiet_until_hour: Mapped[int] = mapped_column(sa.Integer, default=8)
     # Single clicks are removed after so many days, and stay in every count. None: they are kept.
     keep_clicks_days: Mapped[int | None] = mapped_column(sa.Integer)
+    # Risk (0-100) from which points and rewards are held until somebody decides, and from which they are refused.
+    risk_hold: Mapped[int] = mapped_column(sa.Integer, default=40)
+    risk_refuse: Mapped[int] = mapped_column(sa.Integer, default=80)
+    # Mail domains of mailboxes for minutes, besides those we know (delivery/disposable.py).
+    disposable_domains: Mapped[list[str]] = mapped_column(default=list)
     # {"en": ["..."], "es": ["..."]}: starting points for people who left no comment.
     suggestions: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_demo: Mapped[bool] = mapped_column(default=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from amplify.brands.events import ScoringChanged
+from amplify.brands.events import RiskPolicyChanged, ScoringChanged
 from amplify.brands.models import DEFAULT_WEIGHTS, TIE_RULES, Brand
 from amplify.brands.services import check_timezone
 from amplify.core import colour, events
@@ -21,6 +21,9 @@ MAX_SUGGESTIONS = 10
 MAX_POINTS = 1_000_000
 SCORING = ("weights", "half_life_days", "tie_rule")
 
+RISK = ("risk_hold", "risk_refuse")
+TOGETHER = ("promoter_min", "detractor_max", *RISK)
+
 # Column -> (lowest, highest) value.
 RANGES: dict[str, tuple[float, float]] = {
     "promoter_min": (0, 10),
@@ -31,6 +34,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "quiet_from_hour": (0, 23),
     "quiet_until_hour": (0, 23),
     "keep_clicks_days": (1, 3650),
+    "risk_hold": (1, 100),
+    "risk_refuse": (1, 100),
 }
 # Of these, empty means without end.
 MAY_BE_EMPTY = ("keep_clicks_days",)
@@ -49,12 +54,19 @@ def change_policy(
     wanted = {name: _checked(name, value) for name, value in changes.items()}
     _check_together({name: wanted.get(name, getattr(brand, name)) for name in ("promoter_min", "detractor_max")})
     _check_kept(wanted.get("keep_clicks_days"), attribution_days)
+    Raises Invalid naming the column. Publishes ScoringChanged when points count differently from now on, and
+    RiskPolicyChanged when other scores are held.
+    """
+    wanted = {name: _checked(name, value) for name, value in changes.items()}
+    _check_together({name: wanted.get(name, getattr(brand, name)) for name in TOGETHER})
     changed = {name: [getattr(brand, name), value] for name, value in wanted.items() if getattr(brand, name) != value}
     for name, (_before, after) in changed.items():
         setattr(brand, name, after)
     session.flush()
     if any(name in changed for name in SCORING):
         events.publish(session, ScoringChanged(brand))
+    if any(name in changed for name in RISK):
+        events.publish(session, RiskPolicyChanged(brand))
     return changed
 
 
@@ -69,6 +81,7 @@ def _checked(name: str, value: Any) -> Any:
         "theme": _theme,
         "target_hosts": _hosts,
         "frame_origins": _origins,
+        "disposable_domains": _hosts,
         "weights": _weights,
         "tie_rule": _tie_rule,
         "suggestions": _suggestions,
@@ -113,7 +126,7 @@ def _theme(name: str, value: dict[str, str]) -> dict[str, str]:
 
 
 def _hosts(name: str, value: list[str]) -> list[str]:
-    hosts = list(dict.fromkeys(_ascii_host(host) for host in value if host.strip()))
+    hosts = list(dict.fromkeys(_ascii_host(name, host) for host in value if host.strip()))
     if len(hosts) > MAX_HOSTS:
         raise Invalid(name, "max-items", _l("At most %(number)s hosts.", number=MAX_HOSTS))
     return hosts
@@ -135,14 +148,14 @@ def _origin(name: str, text: str) -> str:
     return text.removesuffix("/")
 
 
-def _ascii_host(host: str) -> str:
+def _ascii_host(name: str, host: str) -> str:
     try:
         plain = host.strip().lower().encode("idna").decode()
     except UnicodeError:
         plain = ""
     if not HOST.fullmatch(plain):
         message = _l("Write host names only, such as shop.example.com, without https:// and without a path.")
-        raise Invalid("target_hosts", "host", message)
+        raise Invalid(name, "host", message)
     return plain
 
 
@@ -174,6 +187,9 @@ def _suggestions(name: str, value: dict[str, list[str]]) -> dict[str, list[str]]
 
 
 def _check_together(scores: dict[str, float]) -> None:
+    if scores["risk_refuse"] < scores["risk_hold"]:
+        message = _l("What is refused has at least the risk of what is held.")
+        raise Invalid("risk_refuse", "below-hold", message)
     if scores["detractor_max"] >= scores["promoter_min"]:
         message = _l("Promoters begin above the highest score of detractors.")
         raise Invalid("promoter_min", "above-detractors", message)

@@ -27,6 +27,10 @@ WAYS: Mapping[str, tuple[str, str]] = {
     "pushes": ("advocate_id", "advocates"),
     "left_out": ("advocate_id", "advocates"),
     "excluded": ("customer_id", "customers"),
+    "risk_mailboxes": ("advocate_id", "advocates"),
+    "risk_cases": ("advocate_id", "advocates"),
+    "risk_decisions": ("case_id", "risk_cases"),
+    "risk_appeals": ("case_id", "risk_cases"),
 }
 # What erasing writes over: table -> column -> what is left.
 ERASED: Mapping[str, Mapping[str, Any]] = {
@@ -53,6 +57,10 @@ ERASED: Mapping[str, Mapping[str, Any]] = {
     "pushes": {"sealed_claim": None},
     "left_out": {},
     "excluded": {},
+    "risk_mailboxes": {"mailbox": ""},
+    "risk_cases": {},
+    "risk_decisions": {},
+    "risk_appeals": {"text": ""},
 }
 # Text columns of those tables that stay: facts about the answer, the link or the money that do not say who it was.
 KEPT: Mapping[str, tuple[str, ...]] = {
@@ -72,6 +80,9 @@ KEPT: Mapping[str, tuple[str, ...]] = {
         "order_ref",
     ),
     "left_out": ("rule",),
+    "risk_cases": ("subject", "kind", "day", "reasons", "state"),
+    "risk_decisions": ("state", "actor", "reason"),
+    "risk_appeals": ("outcome",),
 }  # fmt: skip
 # Tables that lead to a person and hold nothing about them, and why.
 ELSEWHERE: Mapping[str, str] = {
@@ -83,20 +94,23 @@ ELSEWHERE: Mapping[str, str] = {
     "corrections": "which clicks count otherwise than before, until that is in points_entries",
     "conversions": "orders of friends, under the shop's own id",
     "refunds": "the same",
+    "order_claims": "the same",
+    "risk_touches": "who is to be scored again",
+    "risk_hours": "counts of friends' clicks and orders",
+    "risk_devices": "hashes whose salt is deleted after the day",
     "reward_codes": "the pool; who got which code stands in pushes",
     "standings": "sums of points_entries",
     "day_points": "the same, by day",
     "snapshot_rows": "sums of points_entries at a campaign's start",
 }
 # Kept in the same rows, but about others or of no meaning to the person.
+# What a person is told of a check is on their "why" page; numbers and notes would teach how to stay below the measure.
 NOT_EXPORTED = (
-    "responses.employee_key",
-    "responses.body_hash",
-    "shares.words_hash",
-    "advocates.token_epoch",
-    "pushes.sealed_claim",
-    "pushes.approved_by",
-)
+    "responses.employee_key", "responses.body_hash", "shares.words_hash", "advocates.token_epoch",
+    "pushes.sealed_claim", "pushes.approved_by",
+    "risk_mailboxes.mailbox", "risk_cases.score", "risk_cases.reasons", "risk_cases.decided_score",
+    "risk_decisions.score", "risk_decisions.reason", "risk_decisions.actor",
+)  # fmt: skip
 
 
 def table(name: str) -> sa.Table:

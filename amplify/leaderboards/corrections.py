@@ -7,6 +7,7 @@ correction twice changes nothing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -18,6 +19,8 @@ from amplify.sharing.events import ShareConfirmed, ShareUnconfirmed
 from amplify.tracking.events import ClicksReclassified
 
 TAKEN_BACK = "reclassified"
+# Held or refused by fraud; see set_aside.py. What is set aside still stands here: only its points wait.
+SET_ASIDE = "set_aside"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Earning:
     entry: PointsEntry
     times: int
     stands: bool
+    is_set_aside: bool = False
 
 
 def on_clicks_reclassified(session: Session, fact: ClicksReclassified) -> None:
@@ -62,8 +66,13 @@ def on_share_confirmed(session: Session, fact: ShareConfirmed) -> None:
 
 
 def _take_back(session: Session, earnings: Iterable[Earning | None]) -> None:
-    living = [found.entry for found in earnings if found is not None and found.stands]
-    write(session, [reversal_of(earned, TAKEN_BACK, earned.cause_key) for earned in living])
+    write(session, [_reversal(found) for found in earnings if found is not None and found.stands])
+
+
+def _reversal(found: Earning) -> dict[str, Any]:
+    """Of what is set aside, the points are gone already: the entry only keeps it from coming back."""
+    reversal = reversal_of(found.entry, TAKEN_BACK, found.entry.cause_key)
+    return reversal | {"milli_points": 0} if found.is_set_aside else reversal
 
 
 def _next_key(key: str, found: Mapping[str, Earning]) -> str | None:
@@ -72,6 +81,12 @@ def _next_key(key: str, found: Mapping[str, Earning]) -> str | None:
     if last is None:
         return key
     return None if last.stands else _numbered(key, last.times + 1)
+
+
+def next_key_after(key: str) -> str:
+    """The key under which the cause of an entry earns the next time."""
+    kind, number, *times = key.split(":")
+    return _numbered(f"{kind}:{number}", int(times[0]) + 1 if times else 2)
 
 
 def _numbered(key: str, times: int) -> str:
@@ -86,9 +101,14 @@ def _last_earnings(session: Session, brands: Iterable[int], cause: str, keys: It
         times += 1
         names = {_numbered(key, times): key for key in asked}
         mine = PointsEntry.brand_id.in_(brands), PointsEntry.cause_key.in_(names)
-        entries = session.scalars(sa.select(PointsEntry).where(*mine, PointsEntry.cause.in_((cause, TAKEN_BACK)))).all()
+        entries = session.scalars(
+            sa.select(PointsEntry).where(*mine, PointsEntry.cause.in_((cause, TAKEN_BACK, SET_ASIDE)))
+        ).all()
         gone = {one.cause_key for one in entries if one.cause == TAKEN_BACK}
-        last = [one for one in entries if one.cause == cause]
-        found |= {names[one.cause_key]: Earning(one, times, one.cause_key not in gone) for one in last}
-        asked = {names[one.cause_key] for one in last if one.cause_key in gone}
+        aside = {one.cause_key for one in entries if one.cause == SET_ASIDE}
+        for one in entries:
+            if one.cause == cause:
+                key = one.cause_key
+                found[names[key]] = Earning(one, times, key not in gone, key in aside)
+        asked = {names[one.cause_key] for one in entries if one.cause == cause and one.cause_key in gone | aside}
     return found

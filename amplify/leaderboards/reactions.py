@@ -37,16 +37,19 @@ def on_converted(session: Session, fact: Converted) -> None:
 
 
 def on_refunded(session: Session, fact: ConversionRefunded) -> None:
-    """The purchase was undone: its points are taken back by an entry of their own."""
-    earned = session.scalar(
-        sa.select(PointsEntry).where(
-            PointsEntry.brand_id == fact.link.brand_id,
-            PointsEntry.cause == "conversion",
-            PointsEntry.cause_key == f"conversion:{fact.conversion.id}",
-        )
-    )
+    """The purchase was undone: its points are taken back by an entry of their own. Those that are set aside (they may
+    have been before, and earned anew) are gone already; then the entry only keeps them from coming back."""
+    key = f"conversion:{fact.conversion.id}"
+    earned = session.scalars(
+        sa.select(PointsEntry)
+        .where(PointsEntry.brand_id == fact.link.brand_id, PointsEntry.cause == "conversion")
+        .where(sa.or_(PointsEntry.cause_key == key, PointsEntry.cause_key.startswith(f"{key}:", autoescape=True)))
+        .order_by(PointsEntry.id.desc())
+    ).first()
     if earned is not None:
-        write(session, [reversal_of(earned, "refund", f"refund:{fact.refund.id}")])
+        reversal = reversal_of(earned, "refund", f"refund:{fact.refund.id}")
+        is_gone = session.scalar(sa.select(sa.exists().where(PointsEntry.reverses_id == earned.id)))
+        write(session, [reversal | {"milli_points": 0} if is_gone else reversal])
 
 
 def _earn(session: Session, link: ShareLink, cause: str, key: str, at: datetime) -> None:

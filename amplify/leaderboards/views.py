@@ -14,6 +14,8 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import public, staff
 from amplify.core.sheets import csv_response
 from amplify.core.web import amplify
+from amplify.fraud.queries import checks_of
+from amplify.fraud.wording import told_words
 from amplify.leaderboards import queries
 from amplify.leaderboards.asked import asked
 from amplify.leaderboards.boards import WHOLE_BRAND, board_name, find_board
@@ -129,6 +131,8 @@ def explain(token: str) -> Response:
         rest=sum(line.worth_hundredths for line in explained.counted[LINES:]),
         causes=CAUSES,
         taken_back=TAKEN_BACK,
+        checks=checks_of(db.session, visit.advocate.id),
+        told=told_words,
         weights=[(text, explained.weights.get(cause, 0)) for cause, text in EXPLAINED.items()],
         not_counted=[(_words(one.what, one.verdict), one.n) for one in explained.not_counted],
         channel_label=channel_label,

@@ -8,11 +8,13 @@ CAUSES = {
     "share_confirmed": _l("Your share found its first reader"),
     "refund": _l("A purchase was given back"),
     "reward": _l("A thank-you for what your links brought (recognition only)"),
+    "set_aside": _l("Kept out by a check"),
     "reclassified": _l("Looked at again: it was not a person's first visit"),
 }
 # Why an entry does not count any more, by the cause of the entry that took it back.
 TAKEN_BACK = {
     "refund": _l("taken back: the purchase was given back"),
+    "set_aside": _l("kept out by a check"),
     "reclassified": _l("taken back: looked at again, it was not a person's first visit"),
 }
 EXPLAINED = {

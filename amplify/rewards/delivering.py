@@ -26,6 +26,7 @@ from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.models import Message
 from amplify.delivery.services import PENDING, cancel, queue_message
+from amplify.fraud import holds
 from amplify.rewards import mail
 from amplify.rewards.eligibility import rule_about, suppressed_among
 from amplify.rewards.models import Push, Reward
@@ -115,7 +116,10 @@ def withheld(session: Session, message: Message) -> str | None:
     owed = sa.select(Push, Customer).join(Advocate, Advocate.id == Push.advocate_id)
     owed = owed.outerjoin(Customer, Customer.id == Advocate.customer_id)
     found = session.execute(owed.where(Push.message_id == message.message_id)).first()
-    return rule_about(message.brand_id, found.Customer, set()) if found else None
+    if found is None:
+        return None
+    refused = holds.wholly(session, [found.Push.advocate_id]).get(found.Push.advocate_id) == "refused"
+    return rule_about(message.brand_id, found.Customer, set()) or ("refused" if refused else None)
 
 
 def hold(session: Session, campaign: Campaign) -> None:
@@ -125,7 +129,7 @@ def hold(session: Session, campaign: Campaign) -> None:
 
 def let_go(session: Session, campaign: Campaign) -> None:
     """The end of a pause: held mails are handed to the job engine, and what was not ordered yet is."""
-    ids = _turn(session, campaign, (HELD,), "queued")
+    ids = _turn(session, campaign, (HELD,), "queued", ~holds.is_whole(Push.advocate_id))
     again = f":v{campaign.version}"  # the first batches had these keys: say that this is another time
     for start in range(0, len(ids), delivery_jobs.BATCH):
         batch = ids[start : start + delivery_jobs.BATCH]
@@ -175,12 +179,13 @@ def _queue(session: Session, brand: Brand, push: Push, customer: Customer, facts
 
 
 def _unordered(campaign_id: int) -> Any:
-    """Pushes that are owed and have no mail yet, with the person."""
+    """Pushes that are owed and have no mail yet, with the person; not those of people who are being checked."""
     return (
         sa.select(Push, Customer)
         .join(Advocate, Advocate.id == Push.advocate_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .where(Push.campaign_id == campaign_id, Push.state.in_(DUE), ~_has_message())
+        .where(~holds.is_whole(Push.advocate_id))
     )
 
 
@@ -194,9 +199,11 @@ def _has_message() -> sa.Exists:
     return sa.exists().where(Message.message_id == Push.message_id)
 
 
-def _turn(session: Session, campaign: Campaign, states: Sequence[str], to: str) -> list[int]:
+def _turn(
+    session: Session, campaign: Campaign, states: Sequence[str], to: str, *among: sa.ColumnElement[bool]
+) -> list[int]:
     """Change the state of this campaign's mails that have not left; their ids."""
-    ours = sa.select(Push.message_id).where(Push.campaign_id == campaign.id)
+    ours = sa.select(Push.message_id).where(Push.campaign_id == campaign.id, *among)
     change = (
         sa.update(Message)
         .where(Message.brand_id == campaign.brand_id, Message.state.in_(states), Message.message_id.in_(ours))

@@ -21,6 +21,7 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
 from amplify.delivery.addresses import fingerprint
 from amplify.delivery.models import Suppression
+from amplify.fraud import holds
 from amplify.rewards import caps, holdout
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.states import GIVEN_BACK
@@ -36,6 +37,8 @@ RULES = {
     "suppressed": _l("They unsubscribed, or the mailbox refused mail."),
     "excluded": _l("They are on an exclusion list of this campaign."),
     "rewarded-recently": _l("They were rewarded too recently."),
+    "held": _l("They are being checked."),
+    "refused": _l("They were refused after a check."),
     "milestone": _l("They have not reached what the reward hangs on."),
     "cap-person": _l("They have had as many of this reward as one person may."),
     holdout.RULE: _l("They were kept back by chance, to measure what the reward brings."),
@@ -159,6 +162,8 @@ def _rule(session: Session, start: Start, chosen: sa.FromClause) -> sa.ColumnEle
         *_when_suppressed(session, start.brand.id),
         *_when_excluded(start),
         *_when_rewarded(start, chosen),
+        (holds.is_whole(chosen.c.advocate_id, "held").correlate(chosen), "held"),
+        (holds.is_whole(chosen.c.advocate_id, "refused").correlate(chosen), "refused"),
         *_when_short(start.reward, chosen),
         *_when_full(start.reward, chosen),
         (holdout.is_held_out(start.campaign, chosen.c.advocate_id), holdout.RULE),

@@ -9,9 +9,11 @@ from amplify.accounts.services import verify_signed
 from amplify.brands.services import brand_by_slug
 from amplify.core.boundary import parse, read_body, read_json
 from amplify.core.db import db
+from amplify.core.errors import Conflict
 from amplify.core.security import signed
 from amplify.core.web import amplify
 from amplify.tracking import conversions
+from amplify.tracking.buyers import key_of
 from amplify.tracking.models import Conversion
 from amplify.tracking.schemas import ConversionIn, ConversionOut, RefundIn, RefundOut
 
@@ -24,8 +26,15 @@ Told = TypeVar("Told", bound=BaseModel)
 def take_conversion(brand: str, key: str) -> tuple[dict[str, object], int]:
     """An order: 201 when it is new, 200 when it was told before; the answer means that it is stored."""
     data = _verified(ConversionIn, brand, key)
-    window_days = amplify().settings.attribution_days
-    conversion, is_new = conversions.record_conversion(db.session, g.brand.id, data, window_days=window_days)
+    settings = amplify().settings
+    buyer = key_of(settings.secret, g.brand.id, data.buyer_email)
+    try:
+        conversion, is_new = conversions.record_conversion(
+            db.session, g.brand.id, data, window_days=settings.attribution_days, buyer=buyer
+        )
+    except Conflict:
+        db.session.commit()  # an order that is claimed twice is refused, and remembered
+        raise
     db.session.commit()
     return _told(ConversionOut.model_validate(conversion, from_attributes=True), is_new)
 

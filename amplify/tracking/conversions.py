@@ -12,14 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.brands.models import Brand
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.events import publish
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.delivery.disposable import is_disposable
 from amplify.sharing.models import ShareLink
-from amplify.tracking.events import ConversionRefunded, Converted
-from amplify.tracking.models import Click, ClickVerdict, Conversion, Refund
+from amplify.tracking.events import ConversionRefunded, Converted, OrderClaimed
+from amplify.tracking.models import Click, ClickVerdict, Conversion, OrderClaim, Refund
 from amplify.tracking.schemas import ConversionIn, RefundIn
 from amplify.tracking.verdicts import OF_A_PERSON, VERDICTS
 
@@ -32,19 +34,21 @@ CLOCK_SLACK = timedelta(minutes=5)
 
 
 def record_conversion(
-    session: Session, brand_id: int, data: ConversionIn, *, window_days: int
+    session: Session, brand_id: int, data: ConversionIn, *, window_days: int, buyer: str = ""
 ) -> tuple[Conversion, bool]:
     """Store an order's conversion once; returns it and whether it is new. The same order again changes nothing.
 
-    Raises Conflict("order-changed") for the same order with another body, Invalid("in-the-future").
+    `buyer` is buyers.key_of the buyer's address. Raises Conflict("order-changed") for the same order with another body
+    (with another click, commit all the same: that is noted), Invalid("in-the-future").
     """
     _refuse_future(data.occurred_at)
-    is_new = insert_ignore(session, Conversion, [_row(session, brand_id, data, window_days)]) == 1
+    is_new = insert_ignore(session, Conversion, [_row(session, brand_id, data, window_days, buyer)]) == 1
     mine = sa.select(Conversion).where(Conversion.brand_id == brand_id, Conversion.order_id == data.order_id)
     conversion = session.scalars(mine).one()
     if is_new:
         attribute(session, conversion)
     elif conversion.body_hash != _hash(data):
+        _note_claim(session, conversion, data)
         message = _l("This order was already told with another content.")
         raise Conflict(message, field="order_id", rule="order-changed")
     return conversion, is_new
@@ -147,10 +151,24 @@ def _rule(conversion: Conversion, click: Click, verdict: str) -> str:
     return ATTRIBUTED
 
 
-def _row(session: Session, brand_id: int, data: ConversionIn, window_days: int) -> dict[str, Any]:
+def _note_claim(session: Session, conversion: Conversion, data: ConversionIn) -> None:
+    """Remember that an order was told with a click on another link than the first time."""
+    click = _click(session, conversion.brand_id, data)
+    first = session.get(Click, conversion.click_id) if conversion.click_id else None
+    if click is None or (first is not None and first.link_id == click.link_id):
+        return
+    row = {"conversion_id": conversion.id, "link_id": click.link_id, "at": clock.now()}
+    if insert_ignore(session, OrderClaim, [row]):
+        publish(session, OrderClaimed(conversion, session.get_one(ShareLink, click.link_id)))
+
+
+def _row(session: Session, brand_id: int, data: ConversionIn, window_days: int, buyer: str) -> dict[str, Any]:
     click = _click(session, brand_id, data)
+    domains = session.get_one(Brand, brand_id).disposable_domains
     return {
-        **data.model_dump(exclude={"click_id"}),
+        **data.model_dump(exclude={"click_id", "buyer_email"}),
+        "buyer": buyer,
+        "is_buyer_disposable": bool(data.buyer_email) and is_disposable(data.buyer_email or "", domains),
         "brand_id": brand_id,
         "body_hash": _hash(data),
         "received_at": clock.now(),
@@ -211,5 +229,8 @@ def _tell_refund(session: Session, conversion: Conversion, refund: Refund | None
 
 
 def _hash(data: ConversionIn | RefundIn) -> str:
-    """Of what was said, not of how it was spelt: spaces and the order of names make no other body."""
-    return hashlib.sha256(data.model_dump_json().encode()).hexdigest()
+    """Of what was said, not of how it was spelt: spaces and the order of names make no other body.
+
+    Not of the buyer: a hash without a key would let an address be guessed.
+    """
+    return hashlib.sha256(data.model_dump_json(exclude={"buyer_email"}).encode()).hexdigest()

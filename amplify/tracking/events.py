@@ -34,6 +34,14 @@ class Converted:
 
 
 @dataclass(frozen=True)
+class OrderClaimed:
+    """An order known already was told with a click on another link; it was refused, and this is noted."""
+
+    conversion: Conversion
+    link: ShareLink
+
+
+@dataclass(frozen=True)
 class ConversionRefunded:
     """An attributed conversion was fully refunded."""
 

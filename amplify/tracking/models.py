@@ -195,6 +195,13 @@ class Conversion(Base):
             sqlite_where=sa.text("attribution = 'pending'"),
             postgresql_where=sa.text("attribution = 'pending'"),
         ),
+        sa.Index(
+            "ix_conversions_buyer",
+            "brand_id",
+            "buyer",
+            sqlite_where=sa.text("buyer != ''"),
+            postgresql_where=sa.text("buyer != ''"),
+        ),
     )
 
     id: Mapped[PrimaryKey]
@@ -212,10 +219,25 @@ class Conversion(Base):
     link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
     attribution: Mapped[Text80]  # see conversions.attribute
     window_days: Mapped[int] = mapped_column(sa.Integer)  # the attribution window in force when it came in
+    # The buyer's mailbox as a keyed hash (buyers.key_of), "" if the shop did not say; the address itself is not kept.
+    buyer: Mapped[str] = mapped_column(sa.String(64), default="")
+    is_buyer_disposable: Mapped[bool] = mapped_column(default=False)
     refunded_minor: Mapped[int] = mapped_column(default=0)
     refunded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     link: Mapped[ShareLink | None] = relationship(foreign_keys=[link_id])
+
+
+class OrderClaim(Base):
+    """An order that was told again with another click: what was refused then, and whose link it would have paid."""
+
+    __tablename__ = "order_claims"
+
+    conversion_id: Mapped[int] = mapped_column(sa.ForeignKey("conversions.id"), primary_key=True, autoincrement=False)
+    link_id: Mapped[int] = mapped_column(
+        sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False, index=True
+    )
+    at: Mapped[Instant] = mapped_column(default=clock.now)
 
 
 class Refund(Base):

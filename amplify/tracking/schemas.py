@@ -8,6 +8,9 @@ from babel.numbers import list_currencies
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from amplify.core.errors import Invalid
+from amplify.delivery import addresses
+
 CURRENCIES = frozenset(list_currencies())
 
 
@@ -28,8 +31,16 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def _mailbox(text: str) -> str:
+    try:
+        return addresses.check("buyer_email", text)
+    except Invalid as error:
+        raise PydanticCustomError("email", "This is not an e-mail address.") from error
+
+
 Time = Annotated[AwareDatetime, AfterValidator(_utc)]
 Id = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_visible)]
+Mailbox = Annotated[str, Field(max_length=320), AfterValidator(_mailbox)]
 Currency = Annotated[str, AfterValidator(_currency)]
 # Minor units (cents): no order of anybody reaches a trillion of them, and sums stay far inside 64 bits.
 AmountMinor = Annotated[int, Field(ge=0, le=10**15)]
@@ -46,6 +57,11 @@ class ConversionIn(BaseModel):
     occurred_at: Time
     click_id: uuid.UUID | None = Field(
         default=None, description="What the landing page got as amplify_click; none if the order has no such click."
+    )
+    buyer_email: Mailbox | None = Field(
+        default=None,
+        description="Who bought. Only a keyed hash of it is stored: it tells whether somebody bought through their own "
+        "link, or one person again and again.",
     )
 
 

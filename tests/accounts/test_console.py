@@ -197,7 +197,8 @@ class TestSettings:
             "name": "Acme", "default_locale": "en", "timezone": "Europe/Madrid", "accent": "#0b6bcb",
             "target_hosts": "shop.example\nwww.shop.example", "postal_address": "Main Street 1",
             "promoter_min": "9", "detractor_max": "6.5", "ask_every_days": "30", "declined_rest_days": "180",
-            "quiet_from_hour": "21", "quiet_until_hour": "8", "suggestions_es": "Me gustó.\n\nVolveré.",
+            "quiet_from_hour": "21", "quiet_until_hour": "8", "risk_hold": "40", "risk_refuse": "80",
+            "suggestions_es": "Me gustó.\n\nVolveré.",
             **changes,
         }  # fmt: skip
 

@@ -1,0 +1,94 @@
+"""Points kept out while they are held or refused: taken back by entries, earned anew by entries when they are let go.
+
+One rule, applied whenever something changed: each click and each order of an advocate earns exactly if nothing covers
+it (fraud/holds.py) and nothing else took it back. Applying it twice changes nothing.
+"""
+
+from collections.abc import Collection
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.fraud import holds
+from amplify.fraud.events import HoldsChanged
+from amplify.fraud.holds import Holds
+from amplify.leaderboards.corrections import SET_ASIDE, next_key_after
+from amplify.leaderboards.models import PointsEntry
+from amplify.leaderboards.reactions import reversal_of, write
+from amplify.tracking.events import ClicksReclassified, Converted, HumansClicked
+
+COLUMNS = (
+    "brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id", "cause", "milli_points",
+    "is_reward_eligible", "occurred_at",
+)  # fmt: skip
+
+
+def on_holds_changed(session: Session, fact: HoldsChanged) -> None:
+    """What is held of these advocates is another now."""
+    held = holds.in_force(session, fact.advocate_ids)
+    for advocate_id in sorted(fact.advocate_ids):
+        settle(session, advocate_id, held.get(advocate_id, Holds()))
+
+
+def on_human_clicks(session: Session, fact: HumansClicked) -> None:
+    """Points were just given; not those of whoever is held."""
+    _after(session, {link.advocate_id for _click, link in fact.clicks})
+
+
+def on_clicks_reclassified(session: Session, fact: ClicksReclassified) -> None:
+    """The same."""
+    _after(session, {link.advocate_id for _click, link in fact.gained})
+
+
+def on_converted(session: Session, fact: Converted) -> None:
+    """The same."""
+    _after(session, {fact.link.advocate_id})
+
+
+def _after(session: Session, advocate_ids: Collection[int]) -> None:
+    for advocate_id, held in sorted(holds.in_force(session, advocate_ids).items()):
+        settle(session, advocate_id, held)
+
+
+def settle(session: Session, advocate_id: int, held: Holds) -> None:
+    """Write what is missing for the rule to hold for one advocate."""
+    causes = PointsEntry.cause.in_(("human_click", "conversion"))
+    earned = session.scalars(
+        sa.select(PointsEntry).where(PointsEntry.advocate_id == advocate_id, causes).order_by(PointsEntry.id)
+    ).all()
+    taken_by = _taken_by(session, advocate_id)
+    last = {_source(entry): entry for entry in earned}
+    new: list[dict[str, Any]] = []
+    for source, entry in last.items():
+        by, covered = taken_by.get(entry.id, set()), _covers(held, entry, source)
+        if covered and not by:
+            new.append(reversal_of(entry, SET_ASIDE, entry.cause_key))
+        elif not covered and by == {SET_ASIDE}:
+            new.append(_again(entry))
+    write(session, new)
+
+
+def _taken_by(session: Session, advocate_id: int) -> dict[int, set[str]]:
+    """Entry id -> the causes of the entries that took it back."""
+    mine = PointsEntry.advocate_id == advocate_id, PointsEntry.reverses_id.is_not(None)
+    found: dict[int, set[str]] = {}
+    for reverses_id, cause in session.execute(sa.select(PointsEntry.reverses_id, PointsEntry.cause).where(*mine)):
+        found.setdefault(reverses_id or 0, set()).add(cause)
+    return found
+
+
+def _source(entry: PointsEntry) -> tuple[str, int]:
+    """("click", 91), whichever time it is that click 91 earns."""
+    kind, number = entry.cause_key.split(":")[:2]
+    return kind, int(number)
+
+
+def _covers(held: Holds, entry: PointsEntry, source: tuple[str, int]) -> bool:
+    return held.cover_click(entry.occurred_at) if source[0] == "click" else held.cover_order(source[1])
+
+
+def _again(entry: PointsEntry) -> dict[str, Any]:
+    """The same points once more, as it was."""
+    kept = {name: getattr(entry, name) for name in COLUMNS}
+    return kept | {"cause_key": next_key_after(entry.cause_key), "reverses_id": None}

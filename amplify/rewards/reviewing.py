@@ -1,0 +1,57 @@
+"""Rewards of people who are being checked: what has not left waits, leaves once they are accepted, or never does."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.campaigns.models import Campaign
+from amplify.core.tokens import uuid7
+from amplify.delivery.models import Message
+from amplify.delivery.services import PENDING, cancel
+from amplify.fraud import holds
+from amplify.fraud.events import HoldsChanged
+from amplify.rewards import delivering
+from amplify.rewards.models import Push
+
+REFUSED = "refused after a check"
+
+
+def on_holds_changed(session: Session, fact: HoldsChanged) -> None:
+    """Hold, let go or call off what these advocates are owed, campaign by campaign."""
+    whole = holds.wholly(session, fact.advocate_ids)
+    owed = Push.advocate_id.in_(fact.advocate_ids), Push.state == "earned"
+    for campaign_id in session.scalars(sa.select(Push.campaign_id).where(*owed).distinct().order_by(Push.campaign_id)):
+        campaign = delivering.held_still(session, campaign_id)
+        ours = sa.select(Push).where(*owed, Push.campaign_id == campaign_id).order_by(Push.id).with_for_update()
+        pushes = session.scalars(ours.execution_options(populate_existing=True)).all()
+        _turn(session, [push for push in pushes if whole.get(push.advocate_id) == "held"], PENDING, delivering.HELD)
+        _call_off(session, [push for push in pushes if whole.get(push.advocate_id) == "refused"])
+        _let_go(session, campaign, [push for push in pushes if push.advocate_id not in whole])
+
+
+def _call_off(session: Session, pushes: Sequence[Push]) -> None:
+    _turn(session, pushes, (delivering.HELD,), "waiting")
+    for push in pushes:
+        cancel(session, push.brand_id, [push.message_id], REFUSED)
+        delivering.settle(session, push, "cancelled", REFUSED)
+
+
+def _let_go(session: Session, campaign: Campaign, pushes: Sequence[Push]) -> None:
+    """What was held back leaves, unless its campaign is paused or stopped; what had no mail yet gets one."""
+    if campaign.state in ("paused", "stopped") or not pushes:
+        return
+    _turn(session, pushes, (delivering.HELD,), "waiting")
+    known = set(session.scalars(sa.select(Message.message_id).where(_of(pushes))))
+    for push in pushes:
+        if push.message_id not in known and push.occurrence == campaign.occurrence:
+            delivering.order_later(session, campaign, [push.rank], f":{uuid7()}")
+
+
+def _turn(session: Session, pushes: Sequence[Push], states: Sequence[str], to: str) -> None:
+    change = sa.update(Message).where(_of(pushes), Message.state.in_(states)).values(state=to)
+    session.execute(change.execution_options(synchronize_session="fetch"))
+
+
+def _of(pushes: Sequence[Push]) -> sa.ColumnElement[bool]:
+    return Message.message_id.in_([push.message_id for push in pushes])
