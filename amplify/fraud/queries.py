@@ -106,7 +106,7 @@ def checks_of(session: Session, advocate_id: int) -> list[Check]:
 
 
 def _where(brand_id: int, show: str) -> list[sa.ColumnElement[bool]]:
-    waiting = sa.exists().where(RiskAppeal.case_id == RiskCase.id, RiskAppeal.outcome == "open")
+    waiting = RiskCase.id.in_(sa.select(RiskAppeal.case_id).where(RiskAppeal.outcome == "open"))
     more: dict[str, list[sa.ColumnElement[bool]]] = {
         "open": [RiskCase.state.in_(IN_FORCE), RiskCase.decided_score.is_(None)],
         "appealed": [waiting],
