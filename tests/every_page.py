@@ -60,6 +60,7 @@ def values_of(session: Session, brand: Brand) -> dict[str, str]:
         f"{table}_id": str(session.scalar(sa.text(f"SELECT max(id) FROM {table}s")))  # noqa: S608  our own names
         for table in ("campaign", "survey", "customer", "advocate")
     }
+    newest["case_id"] = str(session.scalar(sa.text("SELECT max(id) FROM risk_cases")))
     link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
     brand.frame_origins = ["https://www.brisa.example"]
     _link, newest["secret"] = make_link(

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -17,7 +18,7 @@ from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock, jobs
 from amplify.demo import people, texts
-from amplify.sharing.models import Advocate
+from amplify.sharing.models import Advocate, ShareLink
 from amplify.sharing.services import link_for, open_share, show_name
 from amplify.surveys.models import Response
 from amplify.surveys.schemas import CustomerIn, ResponseIn
@@ -121,6 +122,14 @@ class History:
                 self.at(later, self._order_from(click))
 
         return happen
+
+    def bring_a_crowd(self) -> None:
+        """The newest link is visited as no link is: what the review has to decide."""
+        link_id = self.session.scalar(sa.select(sa.func.max(ShareLink.id)).where(ShareLink.brand_id == self.brand.id))
+        if link_id is not None:
+            # A dice of its own: the rest of the story stays as it is.
+            for click in people.crowd(Random(link_id), link_id, clock.now()):  # noqa: S311
+                self.at(click["at"], partial(self._clicks.append, click))
 
     def _order_from(self, click: dict[str, Any]) -> Callable[[], None]:
         amount = self.random.randrange(9_000, 64_000, 100)

@@ -87,6 +87,12 @@ def clicks(random: Random, guest: Guest, channel: str, link_id: int, shared_at: 
     return found
 
 
+def crowd(random: Random, link_id: int, at: datetime) -> list[dict[str, Any]]:
+    """Forty visits in an hour, all at once and from nowhere: a radio show, or somebody who bought them."""
+    moments = (at + timedelta(seconds=random.uniform(0, 3_600)) for _ in range(40))
+    return [_click(random, link_id, moment, random.choice(texts.PEOPLE)) for moment in sorted(moments)]
+
+
 def _click(random: Random, link_id: int, at: datetime, agent: str, *, machine: bool = False) -> dict[str, Any]:
     return {
         "token": _token(random),

@@ -29,7 +29,7 @@ ZONE = "Europe/Madrid"
 PASSWORD = "amplify-demo"  # noqa: S105  printed for everybody who runs the demo
 STAFF = {"admin": "ada@brisa.example", "marketer": "marta@brisa.example", "brand": "bruno@brisa.example"}
 SYSTEM = "system"
-AUTUMN_DAY, AUTUMN_END, WINTER_DAY = 48, 69, 84
+AUTUMN_DAY, AUTUMN_END, WINTER_DAY, CROWD_DAY = 48, 69, 84, 88
 NINE = 9
 
 
@@ -104,6 +104,7 @@ def seed(session: Session, today: datetime, progress: Callable[[int, int], None]
     for day, happen in (
         (AUTUMN_DAY, lambda: _launch(session, brand, AUTUMN)),
         (AUTUMN_END, lambda: _end(session, brand, AUTUMN, random)),
+        (CROWD_DAY, history.bring_a_crowd),
         (WINTER_DAY, lambda: _launch(session, brand, WINTER)),
     ):
         history.at(begins + timedelta(days=day, hours=NINE), happen)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,15 +13,16 @@ from amplify.fraud.models import IN_FORCE, RiskCase
 
 @dataclass
 class Holds:
-    """Of one advocate: everything ("held" or "refused"), the clicks of some days, some orders."""
+    """Of one advocate: everything ("held" or "refused"), some orders, and the clicks of some days but for the first few
+    (as many as are usual for them)."""
 
     whole: str | None = None
-    days: set[str] = field(default_factory=set)
+    days: dict[str, int] = field(default_factory=dict)
     orders: set[int] = field(default_factory=set)
 
-    def cover_click(self, at: datetime) -> bool:
-        """Whether a human click of that time is held."""
-        return self.whole is not None or at.date().isoformat() in self.days
+    def cover_click(self, day: str, nth: int) -> bool:
+        """Whether the nth (1, 2, ...) human click of a day is held."""
+        return self.whole is not None or nth > self.days.get(day, nth)
 
     def cover_order(self, conversion_id: int) -> bool:
         """Whether an order is held."""
@@ -31,14 +32,15 @@ class Holds:
 def in_force(session: Session, advocate_ids: Collection[int]) -> dict[int, Holds]:
     """The holds of those of these advocates who have any."""
     mine = is_among(session, RiskCase.advocate_id, advocate_ids), RiskCase.state.in_(IN_FORCE)
-    columns = sa.select(RiskCase.advocate_id, RiskCase.kind, RiskCase.state, RiskCase.day, RiskCase.conversion_id)
+    columns: Any = sa.select(RiskCase.advocate_id, RiskCase.kind, RiskCase.state, RiskCase.day)
+    columns = columns.add_columns(RiskCase.keeps, RiskCase.conversion_id)
     found: dict[int, Holds] = {}
-    for advocate_id, kind, state, day, conversion_id in session.execute(columns.where(*mine)):
+    for advocate_id, kind, state, day, keeps, conversion_id in session.execute(columns.where(*mine)):
         holds = found.setdefault(advocate_id, Holds())
         if kind == "advocate":
             holds.whole = state
         elif kind == "day":
-            holds.days.add(day)
+            holds.days[day] = keeps
         elif conversion_id is not None:
             holds.orders.add(conversion_id)
     return found

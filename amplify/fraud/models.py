@@ -94,6 +94,8 @@ class RiskCase(Base):
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), index=True)
     conversion_id: Mapped[int | None] = mapped_column(sa.ForeignKey("conversions.id"))
     day: Mapped[str] = mapped_column(sa.String(10), default="")
+    # Of a day that is held, so many clicks count all the same: what is usual for the advocate.
+    keeps: Mapped[int] = mapped_column(default=0)
     score: Mapped[int] = mapped_column(sa.Integer, default=0)
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     rules_version: Mapped[int] = mapped_column(sa.Integer, default=0)

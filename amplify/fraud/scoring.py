@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from amplify.core.web import amplify
 from amplify.fraud import counting, signals
 from amplify.fraud.counting import hour_of
 from amplify.fraud.events import HoldsChanged
-from amplify.fraud.models import RiskCase, RiskHour, RiskNorm, RiskTouch
+from amplify.fraud.models import IN_FORCE, RiskCase, RiskHour, RiskNorm, RiskTouch
 from amplify.fraud.rules import ONE_VISITOR_ORDERS, RULES_VERSION, Reason, score_of, weigh
 from amplify.fraud.signals import Order, Signals
 from amplify.fraud.states import follow_thresholds
@@ -77,16 +78,20 @@ def _store(session: Session, brand: Brand, one: Signals, norms: Norms, stored: d
             case = RiskCase(brand_id=brand.id, subject=subject, kind=kind, advocate_id=one.advocate_id, state="clear")
             case.conversion_id, case.day = conversion_id, day
             session.add(case)
-        _write(case, reasons)
+        is_changed |= _write(case, reasons, usual_day(one, case.day, norms) if case.day else 0)
         is_changed |= follow_thresholds(session, case, brand)
     return is_changed
 
 
-def _write(case: RiskCase, reasons: Sequence[Reason]) -> None:
+def _write(case: RiskCase, reasons: Sequence[Reason], keeps: int) -> bool:
+    """Whether other clicks of a held day count now."""
     said = [reason.as_json() for reason in reasons]
     if said != case.reasons or case.rules_version != RULES_VERSION:
         case.score, case.reasons, case.rules_version = score_of(reasons), said, RULES_VERSION
         case.scored_at = clock.now()
+    is_other = case.keeps != keeps and case.state in IN_FORCE
+    case.keeps = keeps
+    return is_other
 
 
 def _subject(advocate_id: int, kind: str, conversion_id: int | None, day: str) -> str:
@@ -103,6 +108,14 @@ def judge(one: Signals, norms: Norms) -> Judged:
     for day, clicks in sorted(signals.clicks_by_day(one).items()):
         judged["day", None, day] = _said(weigh("day-rush", clicks, norm=norms[day].clicks_a_day))
     return judged
+
+
+def usual_day(one: Signals, day: str, norms: Norms) -> int:
+    """Human clicks of the advocate's average day in the four weeks before, leaving out days of a rush."""
+    since = (date.fromisoformat(day) - counting.WEEKS).isoformat()
+    before = {d: n for d, n in signals.clicks_by_day(one).items() if since <= d < day}
+    calm = sum(n for d, n in before.items() if weigh("day-rush", n, norm=norms[d].clicks_a_day) is None)
+    return round(calm / counting.WEEKS.days)
 
 
 def _advocate(one: Signals, norms: Norms) -> list[Reason]:

@@ -4,6 +4,7 @@ One rule, applied whenever something changed: each click and each order of an ad
 it (fraud/holds.py) and nothing else took it back. Applying it twice changes nothing.
 """
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
@@ -59,12 +60,16 @@ def settle(session: Session, advocate_id: int, held: Holds) -> None:
     ).all()
     taken_by = _taken_by(session, advocate_id)
     last = {_source(entry): entry for entry in earned}
+    days: Counter[str] = Counter()
     new: list[dict[str, Any]] = []
     for source, entry in last.items():
-        by, covered = taken_by.get(entry.id, set()), _covers(held, entry, source)
+        by = taken_by.get(entry.id, set())
+        if by - {SET_ASIDE}:
+            continue  # a refund, or a click that was no person's: nothing comes back
+        covered = _covers(held, entry, source, days)
         if covered and not by:
             new.append(reversal_of(entry, SET_ASIDE, entry.cause_key))
-        elif not covered and by == {SET_ASIDE}:
+        elif by and not covered:
             new.append(_again(entry))
     write(session, new)
 
@@ -84,8 +89,13 @@ def _source(entry: PointsEntry) -> tuple[str, int]:
     return kind, int(number)
 
 
-def _covers(held: Holds, entry: PointsEntry, source: tuple[str, int]) -> bool:
-    return held.cover_click(entry.occurred_at) if source[0] == "click" else held.cover_order(source[1])
+def _covers(held: Holds, entry: PointsEntry, source: tuple[str, int], days: "Counter[str]") -> bool:
+    kind, number = source
+    if kind != "click":
+        return held.cover_order(number)
+    day = entry.occurred_at.date().isoformat()
+    days[day] += 1
+    return held.cover_click(day, days[day])
 
 
 def _again(entry: PointsEntry) -> dict[str, Any]:

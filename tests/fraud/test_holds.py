@@ -16,7 +16,7 @@ from amplify.leaderboards.models import PointsEntry
 from amplify.leaderboards.services import rebuild
 from amplify.sharing.models import Advocate
 from amplify.tracking.events import ClicksReclassified
-from amplify.tracking.models import Click
+from amplify.tracking.models import Click, Conversion
 from tests.fraud.scene import buy, cases, catch_up, mail_of, visits
 from tests.leaderboards.test_services import all_standings, refund, standing
 from tests.tracking.world import NOON, World
@@ -176,7 +176,8 @@ def test_in_any_course_ledger_board_and_explanation_agree_and_a_rebuild_changes_
 ) -> None:
     advocate = world.advocate()
     link = world.link(advocate)
-    orders, lost = [], []
+    orders: list[Conversion] = []
+    lost: list[Click] = []
     for number, step in enumerate(steps):
         found = list(cases(world, advocate).values())
         if step == "visits":

@@ -184,7 +184,7 @@ def test_no_address_is_stored_of_a_buyer_or_in_a_score(world: World) -> None:
     advocate = world.advocate()
     buy(world, world.link(advocate), "canary@example.org")
     catch_up(world)
-    stored = world.session.execute(sa.select(*Conversion.__table__.c)).all()
-    stored += world.session.execute(sa.select(*RiskMailbox.__table__.c)).all()  # type: ignore[arg-type]
+    tables = Conversion.__table__, RiskMailbox.__table__
+    stored = [world.session.execute(sa.select(*table.c)).all() for table in tables]
     assert "canary" not in repr(stored)
     assert mail_of(advocate) not in repr(stored)
