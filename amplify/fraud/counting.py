@@ -13,7 +13,7 @@ from amplify.customers.models import Customer
 from amplify.fraud.models import RiskDevice, RiskHour, RiskMailbox, RiskNorm, RiskTouch
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.buyers import key_of
-from amplify.tracking.models import Click, ClickVerdict
+from amplify.tracking.models import Click, ClickCount, ClickVerdict
 
 # What is usual: 95 of 100 busy hours (days) of a brand's advocates have at most this, in the four weeks before a day.
 # Of many hours the latest are asked; fewer than SOME say nothing, and the rules' own thresholds hold.
@@ -89,9 +89,11 @@ def learn_devices(session: Session, advocate_ids: Collection[int]) -> None:
     """Keep the visitor keys under which these advocates followed their own links; whoever shares one is touched too."""
     own = (
         sa.select(ShareLink.brand_id, Click.visitor, ShareLink.advocate_id, Click.at)
-        .join(ClickVerdict, sa.and_(ClickVerdict.link_id == ShareLink.id, ClickVerdict.verdict == "self"))
-        .join(Click, Click.id == ClickVerdict.click_id)
-        .where(is_among(session, ShareLink.advocate_id, advocate_ids))
+        .join(Click, Click.link_id == ShareLink.id)
+        .join(ClickVerdict, ClickVerdict.click_id == Click.id)
+        .where(is_among(session, ShareLink.advocate_id, advocate_ids), ClickVerdict.verdict == "self", Click.is_own)
+        # Hardly any link has such clicks: the others' are not gone through.
+        .where(sa.exists().where(ClickCount.link_id == ShareLink.id, ClickCount.verdict == "self"))
     )
     seen = {(brand_id, visitor, who): at for brand_id, visitor, who, at in session.execute(own) if visitor}
     known = sa.select(RiskDevice.brand_id, RiskDevice.visitor, RiskDevice.advocate_id)
