@@ -18,6 +18,7 @@ from amplify.core import clock
 from amplify.core.failpoints import reach
 from amplify.core.outgoing import Client
 from amplify.customers.models import Customer
+from amplify.fraud import holds
 from amplify.rewards import accounts
 from amplify.rewards.claims import seal_claim
 from amplify.rewards.eligibility import rule_about, suppressed_among
@@ -103,7 +104,7 @@ def _next(session: Session, span: Span, rank: int) -> Push | None:
         .join(Advocate, Advocate.id == Push.advocate_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .where(*mine, Push.rank > rank, Push.rank <= span.last, Push.state.in_(DUE), Push.ordered_at.is_(None))
-        .where(Reward.type.in_(ordered_types()), Reward.stalled == "")
+        .where(Reward.type.in_(ordered_types()), Reward.stalled == "", ~holds.is_whole(Push.advocate_id))
         .order_by(Push.rank)
         .limit(1)
         .execution_options(populate_existing=True)

@@ -13,6 +13,8 @@ from amplify.fraud import holds
 from amplify.fraud.events import HoldsChanged
 from amplify.rewards import delivering
 from amplify.rewards.models import Push
+from amplify.rewards.settling import held_still, settle
+from amplify.rewards.states import DUE, OPEN
 
 REFUSED = "refused after a check"
 
@@ -20,9 +22,9 @@ REFUSED = "refused after a check"
 def on_holds_changed(session: Session, fact: HoldsChanged) -> None:
     """Hold, let go or call off what these advocates are owed, campaign by campaign."""
     whole = holds.wholly(session, fact.advocate_ids)
-    owed = Push.advocate_id.in_(fact.advocate_ids), Push.state == "earned"
+    owed = Push.advocate_id.in_(fact.advocate_ids), Push.state.in_(OPEN)
     for campaign_id in session.scalars(sa.select(Push.campaign_id).where(*owed).distinct().order_by(Push.campaign_id)):
-        campaign = delivering.held_still(session, campaign_id)
+        campaign = held_still(session, campaign_id)
         ours = sa.select(Push).where(*owed, Push.campaign_id == campaign_id).order_by(Push.id).with_for_update()
         pushes = session.scalars(ours.execution_options(populate_existing=True)).all()
         _turn(session, [push for push in pushes if whole.get(push.advocate_id) == "held"], PENDING, delivering.HELD)
@@ -34,7 +36,7 @@ def _call_off(session: Session, pushes: Sequence[Push]) -> None:
     _turn(session, pushes, (delivering.HELD,), "waiting")
     for push in pushes:
         cancel(session, push.brand_id, [push.message_id], REFUSED)
-        delivering.settle(session, push, "cancelled", REFUSED)
+        settle(session, push, "cancelled", REFUSED)
 
 
 def _let_go(session: Session, campaign: Campaign, pushes: Sequence[Push]) -> None:
@@ -44,7 +46,7 @@ def _let_go(session: Session, campaign: Campaign, pushes: Sequence[Push]) -> Non
     _turn(session, pushes, (delivering.HELD,), "waiting")
     known = set(session.scalars(sa.select(Message.message_id).where(_of(pushes))))
     for push in pushes:
-        if push.message_id not in known and push.occurrence == campaign.occurrence:
+        if push.state in DUE and push.message_id not in known and push.occurrence == campaign.occurrence:
             delivering.order_later(session, campaign, [push.rank], f":{uuid7()}")
 
 
