@@ -49,16 +49,12 @@ def change_policy(
     """Apply changes (column -> value) that hold together; returns what really changed, as before and after.
 
     A click is kept at least as long as an order may follow it: `attribution_days`, a setting of the installation.
-    Raises Invalid naming the column. Publishes ScoringChanged when points count differently from now on.
-    """
-    wanted = {name: _checked(name, value) for name, value in changes.items()}
-    _check_together({name: wanted.get(name, getattr(brand, name)) for name in ("promoter_min", "detractor_max")})
-    _check_kept(wanted.get("keep_clicks_days"), attribution_days)
     Raises Invalid naming the column. Publishes ScoringChanged when points count differently from now on, and
     RiskPolicyChanged when other scores are held.
     """
     wanted = {name: _checked(name, value) for name, value in changes.items()}
     _check_together({name: wanted.get(name, getattr(brand, name)) for name in TOGETHER})
+    _check_kept(wanted.get("keep_clicks_days"), attribution_days)
     changed = {name: [getattr(brand, name), value] for name, value in wanted.items() if getattr(brand, name) != value}
     for name, (_before, after) in changed.items():
         setattr(brand, name, after)
