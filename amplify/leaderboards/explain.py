@@ -112,14 +112,18 @@ def _lines(
 
 
 def _points(entries: Sequence[tuple[PointsEntry, str]], rules: Rules) -> dict[int, int]:
-    """Entry id -> the milli-points it counts by these rules; a reversal what it takes back."""
+    """Entry id -> the milli-points it counts by these rules; a reversal what it takes back: a second one nothing."""
     points = {
         entry.id: rules.milli_points(entry.cause, entry.milli_points)
         for entry, _ in entries
         if entry.reverses_id is None
     }
-    taken_back = {entry.id: -points[entry.reverses_id] for entry, _ in entries if entry.reverses_id is not None}
-    return points | taken_back
+    left = dict(points)
+    for entry in sorted((entry for entry, _ in entries), key=lambda one: one.id):
+        if entry.reverses_id is not None:
+            points[entry.id] = -left[entry.reverses_id]
+            left[entry.reverses_id] = 0
+    return points
 
 
 def _clicks_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
