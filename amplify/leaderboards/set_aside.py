@@ -20,8 +20,8 @@ from amplify.leaderboards.reactions import reversal_of, write
 from amplify.tracking.events import ClicksReclassified, Converted, HumansClicked
 
 COLUMNS = (
-    "brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id", "channel", "cause", "milli_points",
-    "is_reward_eligible", "occurred_at",
+    "brand_id", "advocate_id", "campaign_id", "business_line_id", "location_id", "link_id", "channel", "cause",
+    "milli_points", "is_reward_eligible", "occurred_at",
 )  # fmt: skip
 
 
