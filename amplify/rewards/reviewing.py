@@ -46,8 +46,8 @@ def _let_go(session: Session, campaign: Campaign, pushes: Sequence[Push]) -> Non
     _turn(session, pushes, (delivering.HELD,), "waiting")
     known = set(session.scalars(sa.select(Message.message_id).where(_of(pushes))))
     for push in pushes:
-        if push.state in DUE and push.message_id not in known and push.occurrence == campaign.occurrence:
-            delivering.order_later(session, campaign, [push.rank], f":{uuid7()}")
+        if push.state in DUE and push.message_id not in known:
+            delivering.order_later(session, campaign, push.occurrence, [push.rank], f":{uuid7()}")
 
 
 def _turn(session: Session, pushes: Sequence[Push], states: Sequence[str], to: str) -> None:
