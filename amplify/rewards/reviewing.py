@@ -47,7 +47,7 @@ def _let_go(session: Session, campaign: Campaign, pushes: Sequence[Push]) -> Non
     known = set(session.scalars(sa.select(Message.message_id).where(_of(pushes))))
     for push in pushes:
         if push.state in DUE and push.message_id not in known:
-            delivering.order_later(session, campaign, push.occurrence, [push.rank], f":{uuid7()}")
+            delivering.order_later(session, campaign.id, push.occurrence, [push.rank], f":{uuid7()}")
 
 
 def _turn(session: Session, pushes: Sequence[Push], states: Sequence[str], to: str) -> None:
