@@ -51,7 +51,7 @@ def wholly(session: Session, advocate_ids: Collection[int]) -> dict[int, str]:
     return {who: holds.whole for who, holds in in_force(session, advocate_ids).items() if holds.whole}
 
 
-def is_whole(advocate_id: sa.ColumnElement[int] | sa.orm.InstrumentedAttribute[int]) -> sa.Exists:
-    """The condition, for a query, that an advocate is held or refused as a whole."""
-    whole = RiskCase.kind == "advocate", RiskCase.state.in_(IN_FORCE)
+def is_whole(advocate_id: Any, *states: str) -> sa.Exists:
+    """The condition, for a query, that an advocate is held or refused (or only one of both) as a whole."""
+    whole = RiskCase.kind == "advocate", RiskCase.state.in_(states or IN_FORCE)
     return sa.exists().where(RiskCase.advocate_id == advocate_id, *whole)

@@ -48,6 +48,9 @@ def upgrade() -> None:
         sa.Column("quiet_from_hour", sa.Integer(), nullable=False),
         sa.Column("quiet_until_hour", sa.Integer(), nullable=False),
         sa.Column("keep_clicks_days", sa.Integer(), nullable=True),
+        sa.Column("risk_hold", sa.Integer(), nullable=False),
+        sa.Column("risk_refuse", sa.Integer(), nullable=False),
+        sa.Column("disposable_domains", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("suggestions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -337,6 +340,18 @@ def upgrade() -> None:
         sa.Column("approve_above_minor", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reward_policies_brand_id")),
         sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_reward_policies")),
+    )
+    op.create_table(
+        "risk_norms",
+        sa.Column(
+            "brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("clicks_an_hour", sa.BigInteger(), nullable=False),
+        sa.Column("orders_an_hour", sa.BigInteger(), nullable=False),
+        sa.Column("clicks_a_day", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_norms_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "day", name=op.f("pk_risk_norms")),
     )
     op.create_table(
         "scorings",
@@ -813,6 +828,64 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("reward_id", "scope", name=op.f("pk_reward_tallies")),
     )
     op.create_table(
+        "risk_devices",
+        sa.Column(
+            "brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column(
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_risk_devices_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_devices_brand_id")),
+        sa.PrimaryKeyConstraint("brand_id", "visitor", "advocate_id", name=op.f("pk_risk_devices")),
+    )
+    with op.batch_alter_table("risk_devices", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_risk_devices_advocate_id"), ["advocate_id"], unique=False)
+
+    op.create_table(
+        "risk_hours",
+        sa.Column(
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("clicks", sa.BigInteger(), nullable=False),
+        sa.Column("orders", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_risk_hours_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_hours_brand_id")),
+        sa.PrimaryKeyConstraint("advocate_id", "hour", name=op.f("pk_risk_hours")),
+    )
+    with op.batch_alter_table("risk_hours", schema=None) as batch_op:
+        batch_op.create_index("ix_risk_hours_brand_hour", ["brand_id", "hour"], unique=False)
+
+    op.create_table(
+        "risk_mailboxes",
+        sa.Column(
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("mailbox", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_risk_mailboxes_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_mailboxes_brand_id")),
+        sa.PrimaryKeyConstraint("advocate_id", name=op.f("pk_risk_mailboxes")),
+    )
+    with op.batch_alter_table("risk_mailboxes", schema=None) as batch_op:
+        batch_op.create_index("ix_risk_mailboxes_mailbox", ["brand_id", "mailbox"], unique=False)
+
+    op.create_table(
+        "risk_touches",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("hour", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("clicks", sa.BigInteger(), nullable=False),
+        sa.Column("orders", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_risk_touches_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_touches_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_touches")),
+    )
+    op.create_table(
         "share_links",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1043,6 +1116,8 @@ def upgrade() -> None:
         sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("attribution", sa.String(length=80), nullable=False),
         sa.Column("window_days", sa.Integer(), nullable=False),
+        sa.Column("buyer", sa.String(length=64), nullable=False),
+        sa.Column("is_buyer_disposable", sa.Boolean(), nullable=False),
         sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
         sa.Column("refunded_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_conversions_brand_id")),
@@ -1053,6 +1128,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_conversions_brand_id_order_id")),
     )
     with op.batch_alter_table("conversions", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_conversions_buyer",
+            ["brand_id", "buyer"],
+            unique=False,
+            sqlite_where=sa.text("buyer != ''"),
+            postgresql_where=sa.text("buyer != ''"),
+        )
         batch_op.create_index(batch_op.f("ix_conversions_click_id"), ["click_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_conversions_link_id"), ["link_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_conversions_named_link_id"), ["named_link_id"], unique=False)
@@ -1080,6 +1162,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "advocate_id", "click_id", name=op.f("pk_corrections")),
     )
     op.create_table(
+        "order_claims",
+        sa.Column(
+            "conversion_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["conversion_id"], ["conversions.id"], name=op.f("fk_order_claims_conversion_id")),
+        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_order_claims_link_id")),
+        sa.PrimaryKeyConstraint("conversion_id", "link_id", name=op.f("pk_order_claims")),
+    )
+    with op.batch_alter_table("order_claims", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_order_claims_link_id"), ["link_id"], unique=False)
+
+    op.create_table(
         "refunds",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1097,6 +1193,68 @@ def upgrade() -> None:
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_refunds_conversion_id"), ["conversion_id"], unique=False)
 
+    op.create_table(
+        "risk_cases",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("conversion_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("keeps", sa.BigInteger(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.Column("reasons", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("rules_version", sa.Integer(), nullable=False),
+        sa.Column("scored_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("decided_score", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_risk_cases_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_cases_brand_id")),
+        sa.ForeignKeyConstraint(["conversion_id"], ["conversions.id"], name=op.f("fk_risk_cases_conversion_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_cases")),
+        sa.UniqueConstraint("brand_id", "subject", name=op.f("uq_risk_cases_brand_id_subject")),
+    )
+    with op.batch_alter_table("risk_cases", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_risk_cases_advocate_id"), ["advocate_id"], unique=False)
+        batch_op.create_index("ix_risk_cases_queue", ["brand_id", "state", "score"], unique=False)
+
+    op.create_table(
+        "risk_decisions",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("case_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("score", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_decisions_brand_id")),
+        sa.ForeignKeyConstraint(["case_id"], ["risk_cases.id"], name=op.f("fk_risk_decisions_case_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_decisions")),
+    )
+    with op.batch_alter_table("risk_decisions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_risk_decisions_case_id"), ["case_id"], unique=False)
+
+    op.create_table(
+        "risk_appeals",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("case_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("decision_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(length=40), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_risk_appeals_brand_id")),
+        sa.ForeignKeyConstraint(["case_id"], ["risk_cases.id"], name=op.f("fk_risk_appeals_case_id")),
+        sa.ForeignKeyConstraint(["decision_id"], ["risk_decisions.id"], name=op.f("fk_risk_appeals_decision_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_appeals")),
+        sa.UniqueConstraint("decision_id", name=op.f("uq_risk_appeals_decision_id")),
+    )
+    with op.batch_alter_table("risk_appeals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_risk_appeals_case_id"), ["case_id"], unique=False)
+
     op.create_index(
         "ix_standings_rank",
         "standings",
@@ -1108,10 +1266,27 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     # ### commands auto generated by Alembic - please adjust! ###
+    with op.batch_alter_table("risk_appeals", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_risk_appeals_case_id"))
+
+    op.drop_table("risk_appeals")
+    with op.batch_alter_table("risk_decisions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_risk_decisions_case_id"))
+
+    op.drop_table("risk_decisions")
+    with op.batch_alter_table("risk_cases", schema=None) as batch_op:
+        batch_op.drop_index("ix_risk_cases_queue")
+        batch_op.drop_index(batch_op.f("ix_risk_cases_advocate_id"))
+
+    op.drop_table("risk_cases")
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_refunds_conversion_id"))
 
     op.drop_table("refunds")
+    with op.batch_alter_table("order_claims", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_order_claims_link_id"))
+
+    op.drop_table("order_claims")
     op.drop_table("corrections")
     with op.batch_alter_table("conversions", schema=None) as batch_op:
         batch_op.drop_index(
@@ -1122,6 +1297,9 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_conversions_named_link_id"))
         batch_op.drop_index(batch_op.f("ix_conversions_link_id"))
         batch_op.drop_index(batch_op.f("ix_conversions_click_id"))
+        batch_op.drop_index(
+            "ix_conversions_buyer", sqlite_where=sa.text("buyer != ''"), postgresql_where=sa.text("buyer != ''")
+        )
 
     op.drop_table("conversions")
     op.drop_table("click_verdicts")
@@ -1162,6 +1340,19 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_share_links_brand_id"))
 
     op.drop_table("share_links")
+    op.drop_table("risk_touches")
+    with op.batch_alter_table("risk_mailboxes", schema=None) as batch_op:
+        batch_op.drop_index("ix_risk_mailboxes_mailbox")
+
+    op.drop_table("risk_mailboxes")
+    with op.batch_alter_table("risk_hours", schema=None) as batch_op:
+        batch_op.drop_index("ix_risk_hours_brand_hour")
+
+    op.drop_table("risk_hours")
+    with op.batch_alter_table("risk_devices", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_risk_devices_advocate_id"))
+
+    op.drop_table("risk_devices")
     op.drop_table("reward_tallies")
     with op.batch_alter_table("pushes", schema=None) as batch_op:
         batch_op.drop_index("ix_pushes_campaign_state")
@@ -1239,6 +1430,7 @@ def downgrade() -> None:
     op.drop_table("suppressions")
     op.drop_table("signing_keys")
     op.drop_table("scorings")
+    op.drop_table("risk_norms")
     op.drop_table("reward_policies")
     op.drop_table("reclassifications")
     op.drop_table("provider_accounts")
