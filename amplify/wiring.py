@@ -16,9 +16,9 @@ from amplify.core.alarms import Alarm
 from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
 from amplify.customers.events import PersonErased
-from amplify.customers.reactions import on_unsubscribed
+from amplify.customers.reactions import on_unsubscribed, on_wishes_changed
 from amplify.delivery import objections
-from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed
+from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed, WishesChanged
 from amplify.delivery.jobs import deliver_messages, release_due
 from amplify.fraud import reactions as fraud
 from amplify.fraud.events import HoldsChanged
@@ -57,6 +57,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     SharePageShown: (asks.on_share_page_shown,),
     ShareOpened: (asks.on_share_opened,),
     Unsubscribed: (on_unsubscribed,),
+    WishesChanged: (on_wishes_changed,),
     ShareConfirmed: (corrections.on_share_confirmed,),
     ShareUnconfirmed: (corrections.on_share_unconfirmed,),
     HumansClicked: (points.on_human_clicks, set_aside.on_human_clicks, fraud.on_human_clicks),

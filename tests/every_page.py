@@ -37,6 +37,7 @@ ELSEWHERE = (
     "/reset/<token>",
     "/s/<code>",
     "/unsubscribe/",
+    "/preferences/",
     "/share/<token>/",
     "/probe/",  # planted by the guard's tests
 )

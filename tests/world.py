@@ -13,9 +13,9 @@ PASSWORD = "correct horse battery"
 
 
 def a_brand(session: Session, slug: str = "acme", **more: Any) -> Brand:
-    """A brand whose links may lead to shop.example."""
+    """A brand whose links may lead to shop.example, and that is awake all night: tests run at any hour."""
     made = create_brand(session, slug=slug, name=slug.capitalize(), target_hosts=["shop.example"])
-    for name, value in more.items():
+    for name, value in ({"quiet_from_hour": 0, "quiet_until_hour": 0} | more).items():
         setattr(made, name, value)
     session.flush()
     return made

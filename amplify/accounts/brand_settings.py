@@ -26,6 +26,8 @@ PLAIN = (
     "keep_clicks_days",
     "risk_hold",
     "risk_refuse",
+    "cap_messages",
+    "cap_days",
 )
 
 

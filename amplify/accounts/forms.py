@@ -149,6 +149,8 @@ class SettingsForm(Form):
         [Length(max=12_000)],
         description=_l("One per line, such as mail.example.com, besides those that Amplify knows."),
     )
+    cap_messages = number_field(_l("Messages per person at most"), 0, 1000, hint=_l("Over all campaigns; 0: no limit."))
+    cap_days = number_field(_l("In so many days"), 1, 365)
     suggestions_en = _lines(_l("Suggested texts in English"))
     suggestions_es = _lines(_l("Suggested texts in Spanish"))
 
@@ -165,7 +167,14 @@ SECTIONS = (
     (
         _l("Contact"),
         _l("Nobody is written to more often, or at night."),
-        ("ask_every_days", "declined_rest_days", "quiet_from_hour", "quiet_until_hour"),
+        (
+            "ask_every_days",
+            "declined_rest_days",
+            "quiet_from_hour",
+            "quiet_until_hour",
+            "cap_messages",
+            "cap_days",
+        ),
     ),
     (
         _l("Fraud"),

@@ -1,13 +1,6 @@
-"""Signed postbacks by the Standard Webhooks rules (standardwebhooks.com, v1): made, rotated, verified.
+"""The keys of signed postbacks (see core.webhooks): made, rotated, verified."""
 
-The scheme is HMAC-SHA256 over `id.timestamp.body`. It is written out here because a signature is compared as text:
-the library decodes base64 leniently, so several spellings of one signature would pass.
-"""
-
-import base64
-import hashlib
 import hmac
-import os
 import re
 from collections.abc import Mapping
 
@@ -21,9 +14,19 @@ from amplify.core import clock
 from amplify.core.errors import Conflict, Invalid, NotFound, Unauthorized
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.seal import seal, unseal
+from amplify.core.webhooks import new_secret, signature
+
+__all__ = [
+    "create_signing_key",
+    "disable_signing_key",
+    "find_signing_key",
+    "rotate_signing_key",
+    "signature",
+    "signing_key_of",
+    "verify_signed",
+]
 
 TOLERANCE_SECONDS = 300
-SECRET_BYTES = 32
 KEY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,78}[a-z0-9])?")
 MAX_SIGNATURES = 8
 
@@ -36,7 +39,7 @@ def create_signing_key(
         raise Invalid("key", "slug", _l("Use small letters, digits and dashes."))
     if find_signing_key(session, brand.id, key):
         raise Conflict(_l("There is a key of this name already."), field="key", rule="unique")
-    secret = _new_secret()
+    secret = new_secret()
     sealed = seal(secret, owner=_owner(brand.id, key), secret_key=secret_key)
     row = SigningKey(brand_id=brand.id, key=key, name=name, sealed_secret=sealed)
     session.add(row)
@@ -47,7 +50,7 @@ def create_signing_key(
 
 def rotate_signing_key(session: Session, row: SigningKey, *, secret_key: str, actor: str) -> str:
     """A new secret; the one before stays good until the next rotation, so the sender changes in its own time."""
-    secret = _new_secret()
+    secret = new_secret()
     row.sealed_previous = row.sealed_secret
     row.sealed_secret = seal(secret, owner=_owner(row.brand_id, row.key), secret_key=secret_key)
     audit.record(session, row.brand_id, actor, "signing-key.rotated", "signing_key", row.key)
@@ -97,17 +100,6 @@ def verify_signed(
     if not any(fits):
         raise _refused()
     return row
-
-
-def signature(secret: str, message_id: str, stamp: str, body: bytes) -> str:
-    """`v1,<base64>` of one message, as the sender writes it."""
-    raw = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = b".".join((message_id.encode(), stamp.encode(), body))
-    return "v1," + base64.b64encode(hmac.new(raw, signed, hashlib.sha256).digest()).decode()
-
-
-def _new_secret() -> str:
-    return "whsec_" + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
 
 
 def _owner(brand_id: int, key: str) -> str:

@@ -10,7 +10,7 @@ from flask_login import user_logged_out
 from flask_security import FSQLALiteUserDatastore, Security, user_authenticated
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from amplify.accounts import guard, limits, sessions
+from amplify.accounts import bounce_intake, guard, limits, sessions
 from amplify.accounts.mail import StaffMail
 from amplify.accounts.models import Role, User
 from amplify.core import clock
@@ -81,6 +81,7 @@ def install(app: Flask) -> None:
     _install_security(app)
     guard.install(app)
     app.register_error_handler(CSRFError, _of_csrf)
+    app.register_blueprint(bounce_intake.blueprint)
 
 
 def _install_limiter(app: Flask, limiter: Limiter) -> None:

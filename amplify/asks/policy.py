@@ -1,7 +1,6 @@
 """Who may be asked to share, and when: every rule has a name, and every refusal names its (rules 6, 10)."""
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -113,24 +112,3 @@ def _forbids_mail(session: Session, brand: Brand, customer: Customer) -> str | N
     if customer.consent is not True:
         return "no-consent"
     return "suppressed" if is_suppressed(session, brand.id, customer.email) else None
-
-
-def quiet_until(brand: Brand, customer: Customer | None, now: datetime) -> datetime | None:
-    """The end of the quiet hours that reign where the customer is (else where the brand is); None if none reign.
-
-    Quiet hours run from `quiet_from_hour` to `quiet_until_hour`, over midnight if the first is greater; equal: none.
-    """
-    return quiet_until_in(brand, customer.timezone if customer else None, now)
-
-
-def quiet_until_in(brand: Brand, timezone: str | None, now: datetime) -> datetime | None:
-    """The same for everybody whose clocks show this zone's time; None: the brand's."""
-    zone = ZoneInfo(timezone or brand.timezone)
-    local = now.astimezone(zone)
-    start, end = brand.quiet_from_hour, brand.quiet_until_hour
-    is_quiet = start <= local.hour < end if start < end else local.hour >= start or local.hour < end
-    if start == end or not is_quiet:
-        return None
-    over = local.replace(hour=end % 24, minute=0, second=0, microsecond=0, fold=0)
-    # Wall-clock arithmetic on purpose: eight in the morning stays eight on the nights when clocks change.
-    return over if over > local else over + timedelta(days=1)

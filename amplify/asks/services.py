@@ -17,6 +17,7 @@ from amplify.customers.models import Customer
 from amplify.customers.services import anonymous
 from amplify.delivery import services as delivery
 from amplify.delivery.models import Message
+from amplify.delivery.pacing import quiet_until
 from amplify.sharing.models import Advocate
 from amplify.sharing.services import advocate_of
 from amplify.sharing.tokens import Visit, share_page_token
@@ -99,7 +100,9 @@ def send(
             "link": f"{base_url}/ask/{token_of(signer, visit)}",
             "link_days": link_days,
         },
-        not_before=policy.quiet_until(brand, customer, now),
+        person=customer.person,
+        timezone=customer.timezone or "",
+        not_before=quiet_until(brand, customer.timezone, now),
     )
     ask.message_id = message.id
     session.flush()

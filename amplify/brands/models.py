@@ -12,6 +12,7 @@ from amplify.core.db import Base, Instant, PrimaryKey, Text80, Text200
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
 
+DEFAULT_CHANNELS = ("email", "webpush")
 # Milli-points per cause (product.md, Score). Acts of sharing are recognition only; never reward-eligible.
 DEFAULT_WEIGHTS = {"human_click": 1_000, "share_confirmed": 2_000, "conversion": 20_000}
 # Who stands first of those with equal scores: see docs/leaderboards.md.
@@ -74,6 +75,13 @@ class Brand(Base):
     risk_refuse: Mapped[int] = mapped_column(sa.Integer, default=80)
     # Mail domains of mailboxes for minutes, besides those we know (delivery/disposable.py).
     disposable_domains: Mapped[list[str]] = mapped_column(default=list)
+    # At most so many marketing messages per person in so many days, over all campaigns; 0: no limit.
+    cap_messages: Mapped[int] = mapped_column(sa.Integer, default=0)
+    cap_days: Mapped[int] = mapped_column(sa.Integer, default=7)
+    # {"email": 600}: at most so many a minute; a channel that is not there has no limit.
+    per_minute: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # By which ways a reward is brought, first the first that reaches the person.
+    channel_order: Mapped[list[str]] = mapped_column(default=lambda: list(DEFAULT_CHANNELS))
     # {"en": ["..."], "es": ["..."]}: starting points for people who left no comment.
     suggestions: Mapped[dict[str, Any]] = mapped_column(default=dict)
     is_demo: Mapped[bool] = mapped_column(default=False)

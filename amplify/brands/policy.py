@@ -36,6 +36,8 @@ RANGES: dict[str, tuple[float, float]] = {
     "keep_clicks_days": (1, 3650),
     "risk_hold": (1, 100),
     "risk_refuse": (1, 100),
+    "cap_messages": (0, 1000),
+    "cap_days": (1, 365),
 }
 # Of these, empty means without end.
 MAY_BE_EMPTY = ("keep_clicks_days",)

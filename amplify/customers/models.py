@@ -37,6 +37,11 @@ class Customer(Base):
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    @property
+    def person(self) -> str:
+        """How messages, endpoints and wishes name their reader."""
+        return f"customer:{self.id}"
+
 
 class ConsentChange(Base):
     """One time a person's consent changed: to what, by whose word. Append only: the record that the law asks for."""

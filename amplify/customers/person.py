@@ -52,7 +52,9 @@ ERASED: Mapping[str, Mapping[str, Any]] = {
     "shares": {"text": "", "words_hash": ""},
     "asks": {},
     "ask_refusals": {},
-    "messages": {"address": "", "context": {}},
+    "messages": {"address": "", "person": "", "timezone": "", "context": {}},
+    "endpoints": {"person": "erased", "sealed": "", "shown": ""},
+    "wishes": {"unwanted": [], "wants_fewer": False},
     "points_entries": {},
     "pushes": {"sealed_claim": None},
     "left_out": {},
@@ -73,7 +75,9 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "shares": ("state", "disclosure"),
     "asks": ("mode",),
     "ask_refusals": ("mode", "rule"),
-    "messages": ("message_id", "channel", "template", "locale", "state", "reason"),
+    "messages": ("message_id", "channel", "template", "locale", "state", "reason", "release"),
+    "endpoints": ("channel", "target_hash", "ended_reason"),
+    "wishes": ("person",),
     "points_entries": ("cause", "cause_key", "channel"),
     "pushes": (
         "channel", "locale", "code", "currency", "message_id", "provider_key", "state", "reason", "approved_by",
@@ -107,7 +111,7 @@ ELSEWHERE: Mapping[str, str] = {
 # What a person is told of a check is on their "why" page; numbers and notes would teach how to stay below the measure.
 NOT_EXPORTED = (
     "responses.employee_key", "responses.body_hash", "shares.words_hash", "advocates.token_epoch",
-    "pushes.sealed_claim", "pushes.approved_by",
+    "endpoints.sealed", "endpoints.target_hash", "messages.release", "pushes.sealed_claim", "pushes.approved_by",
     "risk_mailboxes.mailbox", "risk_cases.score", "risk_cases.reasons", "risk_cases.decided_score",
     "risk_decisions.score", "risk_decisions.reason", "risk_decisions.actor",
 )  # fmt: skip
@@ -124,6 +128,8 @@ def belongs(name: str, customer: Customer) -> sa.ColumnElement[bool]:
         return table(name).c.id == customer.id
     if name == "messages":
         return _messages(customer)
+    if name in ("endpoints", "wishes"):
+        return sa.and_(table(name).c.brand_id == customer.brand_id, table(name).c.person == customer.person)
     column, target = WAYS[name]
     return table(name).c[column].in_(sa.select(table(target).c.id).where(belongs(target, customer)))
 
@@ -134,6 +140,7 @@ def _messages(customer: Customer) -> sa.ColumnElement[bool]:
     found: list[sa.ColumnElement[bool]] = [
         messages.id.in_(sa.select(asks.message_id).where(belongs("asks", customer), asks.message_id.is_not(None))),
         messages.message_id.in_(sa.select(pushes.message_id).where(belongs("pushes", customer))),
+        messages.person == customer.person,
     ]
     if customer.email:
         found.append(sa.func.lower(messages.address) == customer.email.lower())

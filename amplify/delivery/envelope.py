@@ -1,11 +1,13 @@
 """One message as an e-mail: headers that nobody can inject into, text and HTML, one-click unsubscribe (RFC 8058)."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
+from typing import Any
 
 from amplify.core import clock
 from amplify.core.errors import Invalid
@@ -39,6 +41,10 @@ class Outgoing:
     sender_name: str
     rendered: Rendered
     unsubscribe_url: str = ""
+    # For channels that need more than an address: how they reach it, and the message as plain values.
+    target: Mapping[str, str] = field(default_factory=dict)
+    template: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def mailbox(self) -> tuple[str, str]:

@@ -6,11 +6,23 @@ class DeliveryFailure(Exception):
 
 
 class TransientFailure(DeliveryFailure):
-    """Try again later (SMTP 4xx, a timeout). `is_channel_down`: nothing else can be sent now either."""
+    """Try again later (SMTP 4xx, a timeout). `is_channel_down`: nothing else can be sent now either.
 
-    def __init__(self, text: str, *, is_channel_down: bool = False) -> None:
+    `is_connection_lost`: it broke with this message, so it may be the message; twice in a row it is the other side.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        is_channel_down: bool = False,
+        is_connection_lost: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
         super().__init__(text)
         self.is_channel_down = is_channel_down
+        self.is_connection_lost = is_connection_lost
+        self.retry_after_seconds = retry_after_seconds
 
 
 class PermanentFailure(DeliveryFailure):

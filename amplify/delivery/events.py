@@ -14,6 +14,15 @@ class Unsubscribed:
 
 
 @dataclass(frozen=True)
+class WishesChanged:
+    """A person said on their own page how they want to be written to; `locale` is the language they chose."""
+
+    brand_id: int
+    person: str
+    locale: str
+
+
+@dataclass(frozen=True)
 class MessageSent:
     """A channel took the message: the mail server answered 250."""
 

@@ -1,5 +1,6 @@
 """What the worker does for messages: hand due ones to the job engine in batches, and send a batch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Session
 from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.jobs import enqueue, job
+from amplify.core.tokens import uuid7
 from amplify.core.web import amplify
 from amplify.delivery.errors import TransientFailure
 from amplify.delivery.models import Message
@@ -20,9 +22,10 @@ BATCH = 50
 @job(NAME)
 def deliver_messages(payload: dict[str, Any]) -> None:
     """Send a batch. Raises TransientFailure if any must be tried again: then settled ones are skipped."""
-    batch = send_batch(db.sessionmaker, amplify().settings, payload["ids"])
+    batch = send_batch(db.sessionmaker, amplify().settings, payload["ids"], payload.get("release", ""))
     if batch.later:
-        raise TransientFailure(f"{len(batch.later)} to be tried again, e.g. {batch.later[0]}")
+        said = f"{len(batch.later)} to be tried again, e.g. {batch.later[0]}"
+        raise TransientFailure(said, retry_after_seconds=batch.retry_after_seconds)
 
 
 def release_due(session: Session, limit: int = 1000) -> int:
@@ -35,15 +38,19 @@ def release_due(session: Session, limit: int = 1000) -> int:
         .with_for_update(skip_locked=True)
     )
     messages = session.scalars(due).all()
-    for start in range(0, len(messages), BATCH):
-        release(session, messages[start : start + BATCH])
+    release(session, messages)
     return len(messages)
 
 
 def release(session: Session, messages: Any) -> None:
-    """Hand these waiting messages to the job engine as one batch, in the caller's transaction."""
-    ids = [message.id for message in messages]
-    for message in messages:
-        message.state = "queued"
-    session.flush()
-    enqueue(session, NAME, {"ids": ids}, key=f"messages-{ids[0]}-{ids[-1]}")
+    """Hand these waiting messages to the job engine, in the caller's transaction."""
+    hand_over(session, [message.id for message in messages])
+
+
+def hand_over(session: Session, ids: Sequence[int]) -> None:
+    """The same by id, in batches, for messages of any state. A job that had one of them before leaves it alone now."""
+    for start in range(0, len(ids), BATCH):
+        batch, drawn = list(ids[start : start + BATCH]), str(uuid7())
+        queued = sa.update(Message).where(Message.id.in_(batch)).values(state="queued", release=drawn)
+        session.execute(queued, execution_options={"synchronize_session": "fetch"})
+        enqueue(session, NAME, {"ids": batch, "release": drawn}, key=f"messages-{drawn}")

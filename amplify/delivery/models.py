@@ -1,4 +1,4 @@
-"""What was sent to whom, and who must not be written to."""
+"""What was sent to whom, by which ways somebody can be reached, what they wish, and who must not be written to."""
 
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ class Message(Base):
     __table_args__ = (
         sa.Index("ix_messages_brand_state", "brand_id", "state"),
         sa.Index("ix_messages_state_not_before", "state", "not_before"),
+        sa.Index("ix_messages_person_admitted_at", "brand_id", "person", "admitted_at"),
     )
 
     id: Mapped[PrimaryKey]
@@ -28,7 +29,11 @@ class Message(Base):
     channel: Mapped[Text40]
     template: Mapped[Text80]
     locale: Mapped[str] = mapped_column(sa.String(8))
+    # A mail address, or "endpoint:7" where the channel needs more than an address.
     address: Mapped[str] = mapped_column(sa.String(320))
+    # Whose wishes, contact budget and time zone count, e.g. "customer:7"; "" for nobody's.
+    person: Mapped[str] = mapped_column(sa.String(80), default="")
+    timezone: Mapped[str] = mapped_column(sa.String(64), default="")
     # What the template needs, plain values only. Holds no secret that is not for this reader.
     context: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Marketing mail carries the one-click unsubscribe and obeys the suppression list; a receipt does not.
@@ -38,6 +43,10 @@ class Message(Base):
     state: Mapped[Text40] = mapped_column(sa.String(40), default="waiting")
     reason: Mapped[str] = mapped_column(sa.Text, default="")
     attempts: Mapped[int] = mapped_column(sa.Integer, default=0)
+    # Which handing over to the job engine counts: an older job that still knows this message leaves it alone.
+    release: Mapped[str] = mapped_column(sa.String(40), default="")
+    # When it was counted against the person's contact budget and the channel's minute.
+    admitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -52,10 +61,16 @@ class Message(Base):
         if state == "sent":
             self.sent_at = clock.now()
             self.context = {}  # words and personal links are not kept longer than they are needed
+        else:
+            self.admitted_at = None  # what did not leave counts against nothing
+
+    def put_off(self, until: datetime, reason: str) -> None:
+        """Not now, and nobody's failure: whoever looks for due messages finds it then."""
+        self.state, self.reason, self.not_before, self.release = "waiting", reason, until, ""
 
     def order_again(self, state: str) -> None:
         """One that failed is to be sent once more, as it is, with all its attempts."""
-        self.state, self.reason, self.attempts = state, "", 0
+        self.state, self.reason, self.attempts, self.release = state, "", 0, ""
 
 
 class Suppression(Base):
@@ -69,3 +84,91 @@ class Suppression(Base):
     address_hash: Mapped[str] = mapped_column(sa.String(64))
     reason: Mapped[Text40]
     at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Endpoint(Base):
+    """A way to reach somebody that is more than an address: a browser, a telephone, the brand's own program.
+
+    How it is reached is sealed. `failures` counts those since the last success; an ended one is kept to say why.
+    """
+
+    __tablename__ = "endpoints"
+    __table_args__ = (
+        sa.UniqueConstraint("brand_id", "channel", "target_hash"),
+        sa.Index("ix_endpoints_brand_person", "brand_id", "person"),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    channel: Mapped[Text40]
+    # Whose it is, as in Message.person; "" is the brand's own.
+    person: Mapped[str] = mapped_column(sa.String(80), default="")
+    target_hash: Mapped[str] = mapped_column(sa.String(64))
+    sealed: Mapped[str] = mapped_column(sa.Text)
+    shown: Mapped[str] = mapped_column(sa.String(200), default="")
+    failures: Mapped[int] = mapped_column(sa.Integer, default=0)
+    made_at: Mapped[Instant] = mapped_column(default=clock.now)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_reason: Mapped[Text40] = mapped_column(sa.String(40), default="")
+
+    @property
+    def is_open(self) -> bool:
+        """It may be used."""
+        return self.ended_at is None and bool(self.sealed)
+
+    @property
+    def address(self) -> str:
+        """What a message to it carries."""
+        return f"endpoint:{self.id}"
+
+    def end(self, reason: str) -> None:
+        """Never again, until its owner gives it anew: "gone", "failing", "unsubscribed" or "removed"."""
+        if self.ended_at is None:
+            self.ended_at, self.ended_reason = clock.now(), reason
+
+
+class Wishes(Base):
+    """What a person asked for on their own page: by which ways, and how often."""
+
+    __tablename__ = "wishes"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "person"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    person: Mapped[str] = mapped_column(sa.String(80))
+    unwanted: Mapped[list[str]] = mapped_column(default=list)  # channels by name
+    wants_fewer: Mapped[bool] = mapped_column(default=False)
+    at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Throttle(Base):
+    """How much of a channel's minute is used, and how far ahead minutes are spoken for. One row per channel, locked."""
+
+    __tablename__ = "throttles"
+    __table_args__ = (sa.UniqueConstraint("brand_id", "channel"),)
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    channel: Mapped[Text40]
+    minute: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    used: Mapped[int] = mapped_column(sa.Integer, default=0)
+    ahead_minute: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    ahead_used: Mapped[int] = mapped_column(sa.Integer, default=0)
+
+    def take(self, minute: int, limit: int) -> bool:
+        """One of this minute, if any is left."""
+        if self.minute != minute:
+            self.minute, self.used = minute, 0
+        if self.used >= limit:
+            return False
+        self.used += 1
+        return True
+
+    def book(self, minute: int, limit: int) -> int:
+        """A coming minute that is not full: so a long queue is spread out once, and not put off minute by minute."""
+        if self.ahead_minute <= minute:
+            self.ahead_minute, self.ahead_used = minute + 1, 0
+        elif self.ahead_used >= limit:
+            self.ahead_minute, self.ahead_used = self.ahead_minute + 1, 0
+        self.ahead_used += 1
+        return self.ahead_minute

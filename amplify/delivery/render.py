@@ -12,6 +12,7 @@ from amplify.core.web import amplify
 from amplify.delivery.models import Message
 
 UNSUBSCRIBE_PURPOSE = "unsubscribe"
+PREFERENCES_PURPOSE = "preferences"
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
@@ -45,10 +46,18 @@ def unsubscribe_url(message: Message) -> str:
     return f"{installation.settings.base_url}/unsubscribe/{token}"
 
 
+def preferences_url(message: Message) -> str:
+    """Where this message's reader says how they want to be written to; "" where nobody is known."""
+    if not message.is_marketing or not message.person:
+        return ""
+    token = amplify().signer(PREFERENCES_PURPOSE).sign(message.id)
+    return f"{amplify().settings.base_url}/preferences/{token}"
+
+
 def render(message: Message, brand: Brand) -> Rendered:
     """The message in its own language.
 
-    Templates get `brand`, `base_url`, `unsubscribe_url`, `demo` and the message's context.
+    Templates get `brand`, `base_url`, `unsubscribe_url`, `preferences_url`, `demo` and the message's context.
     """
     context = {
         **message.context,
@@ -56,6 +65,7 @@ def render(message: Message, brand: Brand) -> Rendered:
         "demo": brand.is_demo,
         "base_url": amplify().settings.base_url,
         "unsubscribe_url": unsubscribe_url(message),
+        "preferences_url": preferences_url(message),
     }
     folder = f"messages/{message.template}"
     with force_locale(message.locale):

@@ -45,11 +45,14 @@ def queue_message(
     context: dict[str, Any],
     is_marketing: bool = True,
     message_id: str | None = None,
+    person: str = "",
+    timezone: str = "",
     not_before: datetime | None = None,
 ) -> Message:
     """Order one message; it leaves after the caller's commit, and not before `not_before`.
 
     `template` is a folder of templates/messages, `context` plain JSON values for it. The Message-ID is bound now.
+    `person` is whose wishes and contact budget count, `timezone` whose night (else the brand's).
     Raises Invalid("address", "email") if the channel is e-mail and the address is none.
     """
     own_host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
@@ -62,6 +65,8 @@ def queue_message(
         address=check("address", address) if channel == "email" else address,
         context=context,
         is_marketing=is_marketing,
+        person=person,
+        timezone=timezone,
         not_before=not_before or clock.now(),
         state="waiting",
     )
@@ -103,7 +108,7 @@ def is_suppressed(session: Session, brand_id: int, address: str) -> bool:
 
 def is_unsubscribed(session: Session, message: Message) -> bool:
     """Whether the reader of this message gets no more of its kind; an erased person has no address left here."""
-    return "@" not in message.address or is_suppressed(session, message.brand_id, message.address)
+    return not message.address or is_suppressed(session, message.brand_id, message.address)
 
 
 def unsubscribe(session: Session, message: Message) -> None:

@@ -24,16 +24,17 @@ from amplify.core.tokens import uuid7
 from amplify.core.web import amplify
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
+from amplify.delivery.endpoints import WEBHOOK
 from amplify.delivery.models import Message
 from amplify.delivery.services import PENDING, cancel, queue_message
 from amplify.fraud import holds
 from amplify.rewards import mail
-from amplify.rewards.eligibility import rule_about, suppressed_among
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.ordering import Round, Span, order_all, ordered_types
 from amplify.rewards.services import release
 from amplify.rewards.settling import STOPPED, held_still, settle
 from amplify.rewards.states import DUE, OPEN
+from amplify.rewards.ways import Way, Ways, rule_on
 from amplify.sharing.models import Advocate
 
 NAME = "deliver-pushes"
@@ -96,12 +97,13 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     locked = owed.with_for_update(of=Push).execution_options(populate_existing=True)
     rows = session.execute(locked).all()
     brand = session.get_one(Brand, campaign.brand_id)
-    suppressed = suppressed_among(session, brand.id, [row.Customer for row in rows])
+    ways = Ways.of(session, brand, [row.Customer for row in rows])
     facts = mail.Facts.of(session, brand, campaign, rows[0].Push) if rows else None
     for push, customer in rows:
-        rule = rule_about(brand.id, customer, suppressed)
-        if rule is None and facts is not None:
-            rule = _queue(session, brand, push, customer, facts)
+        way = ways.choose(customer)
+        rule = way.rule
+        if way.channel and facts is not None:
+            rule = _queue(session, brand, push, customer, facts, way)
         if rule is not None:
             settle(session, push, "suppressed", rule)
     session.flush()
@@ -119,7 +121,24 @@ def withheld(session: Session, message: Message) -> str | None:
     if found is None:
         return None
     refused = holds.wholly(session, [found.Push.advocate_id]).get(found.Push.advocate_id) == "refused"
-    return rule_about(message.brand_id, found.Customer, set()) or ("refused" if refused else None)
+    return rule_on(message.channel, message.brand_id, found.Customer, set()) or ("refused" if refused else None)
+
+
+def fall_back(session: Session, push: Push, message: Message) -> bool:
+    """The way to this person is closed: take the next, with the same code and Message-ID. False if there is none."""
+    person = sa.select(Customer).join(Advocate, Advocate.customer_id == Customer.id)
+    customer = session.scalar(person.where(Advocate.id == push.advocate_id))
+    brand = session.get_one(Brand, push.brand_id)
+    way = Ways.of(session, brand, [customer]).choose(customer)
+    if push.state not in DUE or not way.channel or way.channel == message.channel:
+        return False
+    push.channel = message.channel = way.channel
+    message.address = way.address
+    message.context = _said_on(way.channel, message.context, customer)
+    message.order_again("queued")
+    session.flush()
+    delivery_jobs.hand_over(session, [message.id])
+    return True
 
 
 def hold(session: Session, campaign: Campaign) -> None:
@@ -129,12 +148,9 @@ def hold(session: Session, campaign: Campaign) -> None:
 
 def let_go(session: Session, campaign: Campaign) -> None:
     """The end of a pause: held mails are handed to the job engine, and what was not ordered yet is."""
-    ids = _turn(session, campaign, (HELD,), "queued", ~holds.is_whole(Push.advocate_id))
+    free = ~holds.is_whole(Push.advocate_id)
+    delivery_jobs.hand_over(session, _turn(session, campaign, (HELD,), "queued", free))
     again = f":v{campaign.version}"  # the first batches had these keys: say that this is another time
-    for start in range(0, len(ids), delivery_jobs.BATCH):
-        batch = ids[start : start + delivery_jobs.BATCH]
-        key = f"pushes-{campaign.id}-{batch[0]}{again}"
-        enqueue(session, delivery_jobs.NAME, {"ids": batch}, key=key)
     order_each(session, _unordered(campaign.id), again)
 
 
@@ -160,22 +176,31 @@ def _give_back(session: Session, campaign: Campaign) -> None:
         release(session, reward, int(amount))
 
 
-def _queue(session: Session, brand: Brand, push: Push, customer: Customer, facts: "mail.Facts") -> str | None:
-    """Order the mail; the rule if that address can never be written to."""
+def _queue(session: Session, brand: Brand, push: Push, customer: Customer, facts: "mail.Facts", way: Way) -> str | None:
+    """Order the message; the rule if that address can never be written to."""
+    push.channel = way.channel
     try:
         queue_message(
             session,
             brand,
             template=mail.TEMPLATE,
             channel=push.channel,
-            address=customer.email or "",
+            address=way.address,
             locale=push.locale,
-            context=facts.context(push),
+            context=_said_on(way.channel, facts.context(push), customer),
             message_id=push.message_id,
+            person=customer.person,
+            timezone=customer.timezone or "",
         )
     except Invalid:
         return "no-email"
     return None
+
+
+def _said_on(channel: str, context: dict[str, Any], customer: Customer | None) -> dict[str, Any]:
+    """The brand's own program must know whom it is for; nobody else is told its number for them."""
+    plain = {name: value for name, value in context.items() if name != "customer"}
+    return plain | ({"customer": customer.external_id} if channel == WEBHOOK and customer else {})
 
 
 def _unordered(campaign_id: int) -> Any:

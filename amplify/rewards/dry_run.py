@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.asks.policy import quiet_until_in
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
+from amplify.delivery.pacing import quiet_until
 from amplify.leaderboards.services import choice
 from amplify.rewards import caps
 from amplify.rewards.eligibility import CHANNEL, Candidate, Languages, Limits, Start, candidates, judged
@@ -145,7 +145,7 @@ class _Counting:
         return {"by_language": by_language, "by_channel": by_channel, "by_day": by_day, "waiting": waiting}
 
     def _quiet_until(self, timezone: str | None) -> datetime | None:
-        return quiet_until_in(self.start.brand, timezone, self.now)
+        return quiet_until(self.start.brand, timezone, self.now)
 
 
 def _money(brand: Brand, reward: Reward | None) -> dict[str, Any]:

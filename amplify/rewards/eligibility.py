@@ -4,26 +4,23 @@ It judges in the database, a set at a time: the dry run counts what it says, the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign, Excluded
-from amplify.core.bulk import is_among
-from amplify.core.hashing import sha256_hex
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
-from amplify.delivery.addresses import fingerprint
-from amplify.delivery.models import Suppression
 from amplify.fraud import holds
 from amplify.rewards import caps, holdout
 from amplify.rewards.models import Push, Reward
+from amplify.rewards.reaching import in_the_way
 from amplify.rewards.states import GIVEN_BACK
 from amplify.sharing.models import Advocate, public_name
 
@@ -35,6 +32,7 @@ RULES = {
     "no-email": _l("No e-mail address is known."),
     "no-consent": _l("They did not agree to be written to."),
     "suppressed": _l("They unsubscribed, or the mailbox refused mail."),
+    "unwanted": _l("They want none of the ways there are."),
     "excluded": _l("They are on an exclusion list of this campaign."),
     "rewarded-recently": _l("They were rewarded too recently."),
     "held": _l("They are being checked."),
@@ -47,17 +45,6 @@ RULES = {
     "no-code": _l("There was no code left."),
 }
 REACHED = {"human_click": "human_clicks", "conversion": "conversions"}
-
-
-class Person(Protocol):
-    """What decides whether somebody may be written to: a customer, or these columns of one."""
-
-    @property
-    def email(self) -> str | None: ...
-    @property
-    def consent(self) -> bool | None: ...
-    @property
-    def erased_at(self) -> datetime | None: ...
 
 
 @dataclass(slots=True)
@@ -156,10 +143,7 @@ class Languages(dict[str | None, str]):
 def _rule(session: Session, start: Start, chosen: sa.FromClause) -> sa.ColumnElement[str | None]:
     """The first rule about the person that stands in the way, in the order of RULES."""
     whens = [
-        (sa.or_(Customer.id.is_(None), Customer.erased_at.is_not(None)), "erased"),
-        (sa.func.coalesce(Customer.email, "") == "", "no-email"),
-        (Customer.consent.is_not(True), "no-consent"),
-        *_when_suppressed(session, start.brand.id),
+        *in_the_way(session, start.brand),
         *_when_excluded(start),
         *_when_rewarded(start, chosen),
         (holds.is_whole(chosen.c.advocate_id, "held").correlate(chosen), "held"),
@@ -169,13 +153,6 @@ def _rule(session: Session, start: Start, chosen: sa.FromClause) -> sa.ColumnEle
         (holdout.is_held_out(start.campaign, chosen.c.advocate_id), holdout.RULE),
     ]
     return sa.case(*whens, else_=None)
-
-
-def _when_suppressed(session: Session, brand_id: int) -> list[tuple[Any, str]]:
-    ours = sa.select(Suppression.address_hash).where(Suppression.brand_id == brand_id)
-    if session.scalar(ours.limit(1)) is None:  # then there is nothing to hash addresses for
-        return []
-    return [(sha256_hex(sa.literal(f"{brand_id}:") + Customer.email_normal).in_(ours), "suppressed")]
 
 
 def _when_excluded(start: Start) -> list[tuple[Any, str]]:
@@ -207,21 +184,3 @@ def _when_full(reward: Reward | None, chosen: sa.FromClause) -> list[tuple[Any, 
     if reward is None or reward.cap_person is None:
         return []
     return [(caps.is_full(reward, chosen.c.advocate_id), "cap-person")]
-
-
-def rule_about(brand_id: int, customer: Person | None, suppressed: set[str]) -> str | None:
-    """Why this person must not be written to now, or None: what is looked at again at the moment of sending."""
-    if customer is None or customer.erased_at is not None:
-        return "erased"
-    if not customer.email:
-        return "no-email"
-    if customer.consent is not True:
-        return "no-consent"
-    return "suppressed" if suppressed and fingerprint(brand_id, customer.email) in suppressed else None
-
-
-def suppressed_among(session: Session, brand_id: int, customers: Sequence[Person | None]) -> set[str]:
-    """The fingerprints among these people's addresses that are on the suppression list."""
-    hashes = {fingerprint(brand_id, customer.email) for customer in customers if customer and customer.email}
-    ours = Suppression.brand_id == brand_id, is_among(session, Suppression.address_hash, hashes)
-    return set(session.scalars(sa.select(Suppression.address_hash).where(*ours))) if hashes else set()

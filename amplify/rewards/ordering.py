@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from amplify.accounts import audit
+from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.failpoints import reach
@@ -21,12 +22,12 @@ from amplify.customers.models import Customer
 from amplify.fraud import holds
 from amplify.rewards import accounts
 from amplify.rewards.claims import seal_claim
-from amplify.rewards.eligibility import rule_about, suppressed_among
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.providers import Later, Order, Ordered, Refused, Stalled
 from amplify.rewards.settling import settle
 from amplify.rewards.states import DUE
 from amplify.rewards.types import registry, type_of
+from amplify.rewards.ways import Ways
 from amplify.sharing.models import Advocate
 
 log = structlog.get_logger(__name__)
@@ -109,10 +110,9 @@ def _next(session: Session, span: Span, rank: int) -> Push | None:
         .limit(1)
         .execution_options(populate_existing=True)
     )
+    brand = session.get_one(Brand, campaign.brand_id)
     while found := session.execute(due).first():
-        rule = rule_about(
-            campaign.brand_id, found.Customer, suppressed_among(session, campaign.brand_id, [found.Customer])
-        )
+        rule = Ways.of(session, brand, [found.Customer]).choose(found.Customer).rule
         if rule is None:
             push: Push = found.Push
             return push

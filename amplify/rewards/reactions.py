@@ -15,6 +15,7 @@ from amplify.rewards.services import spend
 from amplify.rewards.settling import settle
 from amplify.rewards.states import DUE
 from amplify.rewards.types import type_of
+from amplify.rewards.ways import UNWANTED
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,9 @@ def on_message_not_sent(session: Session, fact: MessageNotSent) -> None:
     push = _push_of(session, fact.message)
     if push is not None:
         push.attempts = fact.message.attempts
-        settle(session, push, fact.message.state, fact.message.reason)
+        is_closed = fact.message.state == "failed" or fact.message.reason == UNWANTED
+        if not (is_closed and delivering.fall_back(session, push, fact.message)):
+            settle(session, push, fact.message.state, fact.message.reason)
 
 
 def _push_of(session: Session, message: Message) -> Push | None:

@@ -7,7 +7,6 @@ from amplify.accounts import audit
 from amplify.campaigns.models import Campaign
 from amplify.core.errors import Conflict
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.core.jobs import enqueue
 from amplify.core.tokens import uuid7
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
@@ -42,12 +41,13 @@ def try_again(session: Session, campaign: Campaign, actor: str) -> int:
     for push, message, email in session.execute(_failed(campaign)):
         push.move("retry")
         push.reason = ""
-        message.address = email or message.address
+        if message.channel == "email":
+            message.address = email or message.address
         message.order_again(state)
         ids.append(message.id)
     session.flush()
     if state == "queued":
-        _hand_over(session, ids)
+        delivery_jobs.hand_over(session, ids)
     count = len(ids) + _order_again(session, campaign)
     if count:
         audit.record(session, campaign.brand_id, actor, "campaign.retried", "campaign", campaign.id, {"pushes": count})
@@ -93,10 +93,3 @@ def _failed(campaign: Campaign) -> sa.Select[Push, Message, str | None]:
     )
     locked = joined.order_by(Message.id).with_for_update(of=(Push, Message))
     return locked.execution_options(populate_existing=True)
-
-
-def _hand_over(session: Session, ids: list[int]) -> None:
-    """To the job engine, under keys of their own: those of the first time are taken for ever."""
-    for start in range(0, len(ids), delivery_jobs.BATCH):
-        batch = ids[start : start + delivery_jobs.BATCH]
-        enqueue(session, delivery_jobs.NAME, {"ids": batch}, key=f"again-{batch[0]}-{uuid7()}")

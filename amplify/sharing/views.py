@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from amplify.brands.models import Brand
 from amplify.brands.services import brand_by_slug
 from amplify.core import events
+from amplify.core.boundary import parse, read_json
 from amplify.core.db import db
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.headers import forms_may_lead_to
@@ -18,7 +19,7 @@ from amplify.core.i18n import best_language, get_locale
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import public
 from amplify.core.web import amplify
-from amplify.sharing import page, services
+from amplify.sharing import notifying, page, services
 from amplify.sharing.channel import Channel, Draft, channel_named
 from amplify.sharing.events import SharePageShown
 from amplify.sharing.models import ShareLink
@@ -55,7 +56,8 @@ def _page(visit: Visit, token: str, **changes: Any) -> page.SharePage:
 
 
 def _shown(shown: page.SharePage, status: int = 200) -> Response:
-    response = make_response(render_template("sharing/page.html", page=shown), status)
+    key = notifying.public_key(amplify().settings)
+    response = make_response(render_template("sharing/page.html", page=shown, push_key=key), status)
     response.headers["Cache-Control"] = "private, no-store"
     response.set_cookie(
         ME_COOKIE,
@@ -159,6 +161,16 @@ def appear(token: str) -> ResponseReturnValue:
     services.show_name(db.session, visit.advocate, shown, on_board=choice != "hidden")
     db.session.commit()
     return redirect(f"/share/{token}#board", 303)
+
+
+@blueprint.post("/share/<token>/notify")
+@public(csrf=False)  # as above
+def notify(token: str) -> ResponseReturnValue:
+    """A browser that asked for notifications."""
+    visit, told = _visit(token), parse(notifying.Subscription, read_json(request))
+    notifying.subscribe(db.session, visit.advocate, told, amplify().settings)
+    db.session.commit()
+    return "", 204
 
 
 @blueprint.get("/brand/<slug>/privacy")

@@ -198,6 +198,7 @@ class TestSettings:
             "target_hosts": "shop.example\nwww.shop.example", "postal_address": "Main Street 1",
             "promoter_min": "9", "detractor_max": "6.5", "ask_every_days": "30", "declined_rest_days": "180",
             "quiet_from_hour": "21", "quiet_until_hour": "8", "risk_hold": "40", "risk_refuse": "80",
+            "cap_messages": "3", "cap_days": "7",
             "suggestions_es": "Me gustó.\n\nVolveré.",
             **changes,
         }  # fmt: skip

@@ -12,9 +12,9 @@ from amplify.asks.models import Ask, AskRefusal
 from amplify.brands.models import Brand
 from amplify.campaigns import services as campaigns
 from amplify.core import clock
-from amplify.customers.models import Customer
 from amplify.customers.services import withdraw_consent
 from amplify.delivery.models import Message
+from amplify.delivery.pacing import quiet_until
 from amplify.delivery.services import suppress
 from amplify.surveys.models import Response
 from tests.sharing.making import SIGNER, a_live_brand, an_answer, the_campaign
@@ -204,16 +204,16 @@ def test_every_rule_is_explained_in_words() -> None:
 )
 def test_quiet_hours_are_those_where_the_customer_is(brand: Brand, zone: str, now: str, until: str | None) -> None:
     brand.quiet_from_hour, brand.quiet_until_hour = 21, 8
-    found = policy.quiet_until(brand, Customer(timezone=zone), datetime.fromisoformat(now))
+    found = quiet_until(brand, zone, datetime.fromisoformat(now))
     assert (found.astimezone(UTC) if found else None) == (datetime.fromisoformat(until) if until else None)
 
 
 def test_without_a_zone_the_brands_counts_and_equal_hours_mean_none(brand: Brand) -> None:
     brand.quiet_from_hour, brand.quiet_until_hour, brand.timezone = 13, 15, "Asia/Tokyo"
     noon = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)  # 14:00 in Tokyo
-    assert policy.quiet_until(brand, None, noon) == datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+    assert quiet_until(brand, None, noon) == datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
     brand.quiet_until_hour = 13
-    assert policy.quiet_until(brand, None, noon) is None
+    assert quiet_until(brand, None, noon) is None
 
 
 def test_a_mail_waits_for_the_end_of_the_quiet_hours(session: Session, brand: Brand, time_machine: Any) -> None:

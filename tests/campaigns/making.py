@@ -16,7 +16,8 @@ TEXTS = {
 
 
 def make_brand(session: Session, slug: str = "acme") -> Brand:
-    brand = Brand(slug=slug, name=slug.title(), target_hosts=["shop.example"], timezone="Europe/Berlin")
+    awake = {"quiet_from_hour": 0, "quiet_until_hour": 0}  # tests run at any hour
+    brand = Brand(slug=slug, name=slug.title(), target_hosts=["shop.example"], timezone="Europe/Berlin", **awake)
     session.add(brand)
     session.flush()
     return brand

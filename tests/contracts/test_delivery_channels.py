@@ -1,58 +1,77 @@
 """What every delivery channel must keep; a new file in delivery/channels is tested without being named here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from amplify.core.settings import Settings
+from amplify.core.webhooks import new_secret
+from amplify.delivery import vapid
 from amplify.delivery.channel import Channel, open_channel, registry
 from amplify.delivery.envelope import Outgoing
 from amplify.delivery.errors import PermanentFailure
 from amplify.delivery.render import Rendered
 from tests.delivery.mailserver import listening
+from tests.delivery.receivers import Program, PushService, receiving
 
 NAMES = sorted(registry())
 RENDERED = Rendered("Hello", "Plain words\n", "<p>Words</p>")
+SECRET = new_secret()
+# Kinds that reach more than an address: where, by the servers of this machine.
+Targets = dict[str, Mapping[str, str]]
 
 
-def outgoing(address: str = "ana@friends.example", n: int = 1) -> Outgoing:
+def outgoing(address: str = "ana@friends.example", n: int = 1, target: Mapping[str, str] | None = None) -> Outgoing:
     unsubscribe = "https://a.example/unsubscribe/t"
-    return Outgoing(f"<{n}@a.example>", address, "Amplify <hello@a.example>", "Acme", RENDERED, unsubscribe)
+    sender = "Amplify <hello@a.example>"
+    return Outgoing(
+        f"<{n}@a.example>", address, sender, "Acme", RENDERED, unsubscribe, target or {}, "reward", {"code": "C-1"}
+    )
+
+
+@pytest.fixture
+def targets() -> Iterator[Targets]:
+    program, service = Program(SECRET), PushService(vapid.keys(Settings(env="test").secret).public)
+    with receiving(program), receiving(service):
+        yield {"webhook": {"url": program.url, "secret": SECRET}, "webpush": service.subscription}
+    assert (program.refused, service.refused) == ([], [])
 
 
 @pytest.fixture(params=NAMES)
 def channel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Channel]:
     """The channel, with a mail server on this machine for those that speak to one."""
     with listening() as server:
-        given = Settings(env="test", data_dir=tmp_path, smtp_host=server.host, smtp_port=server.port)
+        given = Settings(
+            env="test", data_dir=tmp_path, smtp_host=server.host, smtp_port=server.port, outgoing_to_loopback=True
+        )
         with registry()[request.param](given) as opened:
             yield opened
 
 
 def test_a_channel_has_its_own_name() -> None:
-    assert {"email", "console", "file"} <= set(NAMES)
+    assert {"email", "console", "file", "webhook", "webpush"} <= set(NAMES)
     assert all(name == name.lower() and len(name) <= 40 for name in NAMES)
 
 
-def test_a_channel_takes_many_messages_in_one_opening(channel: Channel) -> None:
+def test_a_channel_takes_many_messages_in_one_opening(channel: Channel, targets: Targets) -> None:
     for n in range(3):
-        channel.send(outgoing(n=n))
+        channel.send(outgoing(n=n, target=targets.get(channel.name)))
 
 
-def test_a_copy_of_a_message_is_no_error(channel: Channel) -> None:
-    channel.send(outgoing())
-    channel.send(outgoing())
+def test_a_copy_of_a_message_is_no_error(channel: Channel, targets: Targets) -> None:
+    channel.send(outgoing(target=targets.get(channel.name)))
+    channel.send(outgoing(target=targets.get(channel.name)))
 
 
-def test_an_address_that_cannot_be_written_is_a_permanent_failure(channel: Channel) -> None:
+def test_an_address_that_cannot_be_written_is_a_permanent_failure(channel: Channel, targets: Targets) -> None:
     with pytest.raises(PermanentFailure):
         channel.send(outgoing("ana@friends.example\r\nBcc: evil@attack.example"))
-    channel.send(outgoing())  # and the channel goes on
+    channel.send(outgoing(target=targets.get(channel.name)))  # and the channel goes on
 
 
-def test_closing_twice_is_no_error(channel: Channel) -> None:
-    channel.send(outgoing())
+def test_closing_twice_is_no_error(channel: Channel, targets: Targets) -> None:
+    channel.send(outgoing(target=targets.get(channel.name)))
     channel.close()
     channel.close()
 

@@ -152,8 +152,17 @@ def test_a_silent_server_times_out(order: Order, send: Send) -> None:
 def test_a_connection_that_the_server_closed_is_opened_again(order: Order, send: Send, mailserver: MailServer) -> None:
     mailserver.data_answers = ["421 4.3.2 closing"]
     first, second = order(), order("ben@friends.example")
-    assert len(send(first, second).later) == 1  # the rest waits with it
-    assert send(first, second).sent == 2
+    batch = send(first, second)
+    assert (batch.sent, len(batch.later), mailserver.connections) == (1, 1, 2)  # nobody else is held up
+    assert send(first, second).sent == 1
+
+
+def test_a_server_that_closes_twice_in_a_row_is_left_in_peace(order: Order, send: Send, mailserver: MailServer) -> None:
+    mailserver.data_answers = ["421 4.3.2 closing", "421 4.3.2 closing"]
+    messages = [order(f"p{n}@friends.example") for n in range(5)]
+    assert len(send(*messages).later) == 2
+    assert [message.attempts for message in messages] == [1, 1, 0, 0, 0]
+    assert send(*messages).sent == 5
 
 
 def test_a_sign_in_is_made_and_a_wrong_password_loses_nothing(order: Order, send: Send) -> None:

@@ -1,10 +1,10 @@
-"""The page behind "Unsubscribe" and the ask's mail, as a person sees them on a phone."""
+"""The pages behind the links of a mail, and the ask's mail, as a person sees them on a phone."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from apiflask import APIFlask
@@ -15,7 +15,7 @@ from amplify.core import jobs
 from amplify.core.db import Base, db
 from amplify.core.settings import Settings
 from amplify.delivery.models import Message
-from amplify.delivery.render import Rendered, render, unsubscribe_url
+from amplify.delivery.render import Rendered, preferences_url, render, unsubscribe_url
 from amplify.delivery.services import queue_message
 from tests.delivery.conftest import CONTEXT
 from tests.e2e.serving import served
@@ -27,14 +27,23 @@ def _prepare() -> None:
     jobs.create_tables(db.engine)
 
 
-def _make(locale: str) -> tuple[str, Rendered]:
+class Made(NamedTuple):
+    """The paths that a mail leads to, and the mail."""
+
+    unsubscribe: str
+    preferences: str
+    mail: Rendered
+
+
+def _make(locale: str) -> Made:
     brand = a_brand(db.session, f"aurora-{locale}", name="Casa Aurora", theme={"accent": "#8a3ffc"})
     brand.postal_address = "Casa Aurora, 1 Main Street"
     given = {**CONTEXT, "quote": "Best breakfast in town.", "is_rewarded": True, "disclosure": "Ad: there is a reward."}
     message: Message = queue_message(
-        db.session, brand, template="ask", address="ana@friends.example", locale=locale, context=given
+        db.session, brand, template="ask", address="ana@friends.example", locale=locale, context=given, person="x:1"
     )
-    made = unsubscribe_url(message).removeprefix("http://127.0.0.1:8000"), render(message, brand)
+    paths = [one(message).removeprefix("http://127.0.0.1:8000") for one in (unsubscribe_url, preferences_url)]
+    made = Made(paths[0], paths[1], render(message, brand))
     db.session.commit()
     return made
 
@@ -42,8 +51,8 @@ def _make(locale: str) -> tuple[str, Rendered]:
 @pytest.fixture(scope="module")
 def site(
     new_database: Callable[[], str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, dict[str, tuple[str, Rendered]]]]:
-    """The application's address, and by language the path of the page and the mail that leads there."""
+) -> Iterator[tuple[str, dict[str, Made]]]:
+    """The application's address, and by language the paths of the pages and the mail that leads there."""
     settings = Settings(env="test", database_url=new_database(), data_dir=tmp_path_factory.mktemp("data"))
     app: APIFlask = create_app(settings)
 
@@ -65,11 +74,11 @@ def test_the_page_asks_once_and_thanks_without_script_or_cookie(
     address, made = site
     page = new_page(390)
     refused = csp_violations(page)
-    page.goto(address + made[locale][0])
+    page.goto(address + made[locale].unsubscribe)
     screens(page, f"unsubscribe-{locale}")
     assert axe(page) == []
     plain = new_page(390, java_script_enabled=False)
-    plain.goto(address + made[locale][0])
+    plain.goto(address + made[locale].unsubscribe)
     plain.locator("main form button").click()
     expect(plain.locator("main form")).to_have_count(0)
     page.reload()
@@ -79,11 +88,35 @@ def test_the_page_asks_once_and_thanks_without_script_or_cookie(
     assert refused == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("locale", ["en", "es"])
+def test_wishes_are_said_and_shown_again_without_script_or_cookie(
+    site: Any, new_page: Any, axe: Any, csp_violations: Any, screens: Any, locale: str, width: int, scheme: str
+) -> None:
+    address, made = site
+    page = new_page(width, color_scheme=scheme)
+    refused = csp_violations(page)
+    page.goto(address + made[locale].preferences)
+    screens(page, f"preferences-{locale}-{width}-{scheme}")
+    assert axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    plain = new_page(width, java_script_enabled=False)
+    plain.goto(address + made[locale].preferences)
+    plain.locator("input[value=email]").set_checked(False)
+    plain.locator("input[value=fewer]").check()
+    plain.locator("main form button").first.click()
+    page.reload()
+    expect(page.locator("input[value=email]")).not_to_be_checked()
+    expect(page.locator("input[value=fewer]")).to_be_checked()
+    assert refused == []
+
+
 @pytest.mark.parametrize("locale", ["en", "es"])
 def test_the_mail_fits_a_phone_and_is_readable(
     site: Any, new_page: Any, axe: Any, screens: Any, tmp_path: Path, locale: str
 ) -> None:
-    rendered = site[1][locale][1]
+    rendered = site[1][locale].mail
     file = tmp_path / "mail.html"
     file.write_text(rendered.html)
     page = new_page(390)

@@ -122,7 +122,8 @@ def test_staff_read_why_somebody_of_the_holdout_got_nothing(session: Session) ->
 
 
 def test_the_dry_run_says_who_sleeps_and_what_each_day_costs(session: Session) -> None:
-    brand = make_brand(session)  # in Berlin, quiet from 21 to 8
+    brand = make_brand(session)  # in Berlin
+    brand.quiet_from_hour, brand.quiet_until_hour = 21, 8
     for advocate, zone in zip(make_advocates(session, brand, 3), ("Europe/Berlin", None, "Asia/Tokyo"), strict=True):
         session.get_one(Customer, advocate.customer_id).timezone = zone
     campaign = make_rewarded(session, brand, top=3)

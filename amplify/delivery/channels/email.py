@@ -36,7 +36,7 @@ class Email(Channel):
             raise PermanentFailure(f"the mail server does not take such an address: {error}") from error
         except (OSError, smtplib.SMTPException) as error:
             self._drop()
-            raise TransientFailure(f"the connection broke: {error}", is_channel_down=True) from error
+            raise TransientFailure(f"the connection broke: {error}", is_connection_lost=True) from error
 
     def _connected(self) -> smtplib.SMTP:
         if self._server is not None and not self._answers(self._server):
@@ -102,7 +102,7 @@ def _recipient_refused(code: int, text: str) -> DeliveryFailure:
 
 
 def _refused(code: int, text: str) -> DeliveryFailure:
-    """4xx: later. 5xx: never, for this message; 421 and a refused greeting concern the whole connection."""
+    """4xx: later; 421 closes the connection, too. 5xx: never, for this message."""
     if code == 421:
-        return TransientFailure(f"{code} {text}", is_channel_down=True)
+        return TransientFailure(f"{code} {text}", is_connection_lost=True)
     return TransientFailure(f"{code} {text}") if code < 500 else PermanentFailure(f"{code} {text}")

@@ -52,3 +52,34 @@ if (form) {
     if (kept && picture && kept !== words.defaultValue) redraw(picture);
   }
 }
+
+// Notifications: the browser asks only after a tap, and only where it can.
+const bell = document.querySelector("[data-push]");
+
+function bytes(text) {
+  const padded = text.replaceAll("-", "+").replaceAll("_", "/");
+  return Uint8Array.from(atob(padded), (char) => char.charCodeAt(0));
+}
+
+async function subscribe() {
+  const registration = await navigator.serviceWorker.register(bell.dataset.worker);
+  const options = { userVisibleOnly: true, applicationServerKey: bytes(bell.dataset.key) };
+  const subscription = await registration.pushManager.subscribe(options);
+  const answer = await fetch(bell.dataset.push, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(subscription) });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+}
+
+if (bell && "serviceWorker" in navigator && "PushManager" in window) {
+  bell.hidden = false;
+  bell.addEventListener("click", async () => {
+    bell.disabled = true;
+    const label = bell.querySelector("[data-label]");
+    try {
+      await subscribe();
+      label.textContent = bell.dataset.done;
+    } catch {
+      label.textContent = bell.dataset.failed;
+      bell.disabled = false;
+    }
+  });
+}

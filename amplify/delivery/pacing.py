@@ -1,0 +1,120 @@
+"""When a message may leave: not at night, not too often for one person, not too many a minute.
+
+Asked at the moment of sending. What must wait is put off, never dropped, and costs no attempt.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.core.bulk import insert_ignore
+from amplify.core.db import is_sqlite
+from amplify.delivery.models import Message, Throttle, Wishes
+
+# Who wishes fewer mails gets one in this many days.
+FEWER_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not before `until`, by this rule: "quiet-hours", "frequency-cap" or "throttle"."""
+
+    until: datetime
+    rule: str
+
+
+def quiet_until(brand: Brand, timezone: str | None, now: datetime) -> datetime | None:
+    """The end of the quiet hours that reign in this time zone (else in the brand's); None if none reign.
+
+    Quiet hours run from `quiet_from_hour` to `quiet_until_hour`, over midnight if the first is greater; equal: none.
+    """
+    local = now.astimezone(ZoneInfo(timezone or brand.timezone))
+    start, end = brand.quiet_from_hour, brand.quiet_until_hour
+    is_quiet = start <= local.hour < end if start < end else local.hour >= start or local.hour < end
+    if start == end or not is_quiet:
+        return None
+    over = local.replace(hour=end % 24, minute=0, second=0, microsecond=0, fold=0)
+    # Wall-clock arithmetic on purpose: eight in the morning stays eight on the nights when clocks change.
+    return over if over > local else over + timedelta(days=1)
+
+
+def quiet(brand: Brand, message: Message, now: datetime) -> Wait | None:
+    """Whether it is night where the reader is. A receipt is no marketing, and the brand's own program never sleeps."""
+    if not message.is_marketing or message.channel == "webhook":
+        return None
+    until = quiet_until(brand, message.timezone, now)
+    return Wait(until.astimezone(UTC), "quiet-hours") if until else None
+
+
+def is_counted(brand: Brand, message: Message) -> bool:
+    """Whether `admit` must be asked: somebody counts, and it has not been counted yet."""
+    return message.admitted_at is None and (_has_budget(message) or _per_minute(brand, message) > 0)
+
+
+def admit(session: Session, brand: Brand, message: Message, now: datetime) -> Wait | None:
+    """Count it against its person and its channel, exactly: whoever else counts at the same time waits."""
+    wait = None
+    if _has_budget(message):
+        _wait_for_turn(session, message)
+        wait = _too_often(session, brand, message, now)
+    if wait is None and (limit := _per_minute(brand, message)):
+        wait = _too_many(session, message, limit, now)
+    if wait is None:
+        message.admitted_at = now
+    return wait
+
+
+def _has_budget(message: Message) -> bool:
+    return message.is_marketing and bool(message.person)
+
+
+def _per_minute(brand: Brand, message: Message) -> int:
+    return int(brand.per_minute.get(message.channel, 0))
+
+
+def _too_often(session: Session, brand: Brand, message: Message, now: datetime) -> Wait | None:
+    for most, days in _budgets(session, brand, message):
+        since = now - timedelta(days=days)
+        others = (
+            sa.select(Message.admitted_at)
+            .where(Message.brand_id == brand.id, Message.person == message.person)
+            .where(Message.admitted_at > since, Message.id != message.id)
+            .order_by(Message.admitted_at.desc())
+            .limit(most)
+        )
+        counted = [at for at in session.scalars(others) if at is not None]
+        if len(counted) == most:
+            return Wait(counted[-1] + timedelta(days=days), "frequency-cap")
+    return None
+
+
+def _budgets(session: Session, brand: Brand, message: Message) -> Sequence[tuple[int, int]]:
+    """(most, days) that hold for this person."""
+    of_brand = [(brand.cap_messages, brand.cap_days)] if brand.cap_messages else []
+    wishes = Wishes.brand_id == brand.id, Wishes.person == message.person, Wishes.wants_fewer
+    wants_fewer = session.scalar(sa.select(Wishes.id).where(*wishes)) is not None
+    return [*of_brand, (1, FEWER_DAYS)] if wants_fewer else of_brand
+
+
+def _too_many(session: Session, message: Message, limit: int, now: datetime) -> Wait | None:
+    start = {"minute": 0, "used": 0, "ahead_minute": 0, "ahead_used": 0}
+    insert_ignore(session, Throttle, [{"brand_id": message.brand_id, "channel": message.channel, **start}])
+    own = Throttle.brand_id == message.brand_id, Throttle.channel == message.channel
+    locked = sa.select(Throttle).where(*own).with_for_update().execution_options(populate_existing=True)
+    throttle = session.scalars(locked).one()
+    minute = int(now.timestamp()) // 60
+    if throttle.take(minute, limit):
+        return None
+    return Wait(datetime.fromtimestamp(throttle.book(minute, limit) * 60, UTC), "throttle")
+
+
+def _wait_for_turn(session: Session, message: Message) -> None:
+    """Two messages to one person at once must see each other. SQLite writes one at a time anyway."""
+    if not is_sqlite(session):
+        key = f"contact:{message.brand_id}:{message.person}"
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))))
