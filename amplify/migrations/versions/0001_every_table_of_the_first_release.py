@@ -51,6 +51,10 @@ def upgrade() -> None:
         sa.Column("risk_hold", sa.Integer(), nullable=False),
         sa.Column("risk_refuse", sa.Integer(), nullable=False),
         sa.Column("disposable_domains", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("cap_messages", sa.Integer(), nullable=False),
+        sa.Column("cap_days", sa.Integer(), nullable=False),
+        sa.Column("per_minute", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("channel_order", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("suggestions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -228,6 +232,28 @@ def upgrade() -> None:
         batch_op.create_index("ix_customers_brand_email", ["brand_id", "email_normal"], unique=False)
 
     op.create_table(
+        "endpoints",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
+        sa.Column("person", sa.String(length=80), nullable=False),
+        sa.Column("target_hash", sa.String(length=64), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("shown", sa.String(length=200), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_reason", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_endpoints_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_endpoints")),
+        sa.UniqueConstraint(
+            "brand_id", "channel", "target_hash", name=op.f("uq_endpoints_brand_id_channel_target_hash")
+        ),
+    )
+    with op.batch_alter_table("endpoints", schema=None) as batch_op:
+        batch_op.create_index("ix_endpoints_brand_person", ["brand_id", "person"], unique=False)
+
+    op.create_table(
         "exclusion_lists",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -284,12 +310,16 @@ def upgrade() -> None:
         sa.Column("template", sa.String(length=80), nullable=False),
         sa.Column("locale", sa.String(length=8), nullable=False),
         sa.Column("address", sa.String(length=320), nullable=False),
+        sa.Column("person", sa.String(length=80), nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("context", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("is_marketing", sa.Boolean(), nullable=False),
         sa.Column("not_before", sa.DateTime(timezone=True), nullable=False),
         sa.Column("state", sa.String(length=40), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("release", sa.String(length=40), nullable=False),
+        sa.Column("admitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_messages_brand_id")),
@@ -298,6 +328,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index("ix_messages_brand_state", ["brand_id", "state"], unique=False)
+        batch_op.create_index("ix_messages_person_admitted_at", ["brand_id", "person", "admitted_at"], unique=False)
         batch_op.create_index("ix_messages_state_not_before", ["state", "not_before"], unique=False)
 
     op.create_table(
@@ -406,6 +437,19 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "key", name=op.f("uq_surveys_brand_id_key")),
     )
     op.create_table(
+        "throttles",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
+        sa.Column("minute", sa.BigInteger(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("ahead_minute", sa.BigInteger(), nullable=False),
+        sa.Column("ahead_used", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_throttles_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_throttles")),
+        sa.UniqueConstraint("brand_id", "channel", name=op.f("uq_throttles_brand_id_channel")),
+    )
+    op.create_table(
         "users",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -427,6 +471,18 @@ def upgrade() -> None:
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_users_brand_id"), ["brand_id"], unique=False)
 
+    op.create_table(
+        "wishes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("person", sa.String(length=80), nullable=False),
+        sa.Column("unwanted", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("wants_fewer", sa.Boolean(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_wishes_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_wishes")),
+        sa.UniqueConstraint("brand_id", "person", name=op.f("uq_wishes_brand_id_person")),
+    )
     op.create_table(
         "advocates",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1422,10 +1478,12 @@ def downgrade() -> None:
 
     op.drop_table("board_links")
     op.drop_table("advocates")
+    op.drop_table("wishes")
     with op.batch_alter_table("users", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_users_brand_id"))
 
     op.drop_table("users")
+    op.drop_table("throttles")
     op.drop_table("surveys")
     op.drop_table("suppressions")
     op.drop_table("signing_keys")
@@ -1436,6 +1494,7 @@ def downgrade() -> None:
     op.drop_table("provider_accounts")
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.drop_index("ix_messages_state_not_before")
+        batch_op.drop_index("ix_messages_person_admitted_at")
         batch_op.drop_index("ix_messages_brand_state")
 
     op.drop_table("messages")
@@ -1445,6 +1504,10 @@ def downgrade() -> None:
 
     op.drop_table("import_runs")
     op.drop_table("exclusion_lists")
+    with op.batch_alter_table("endpoints", schema=None) as batch_op:
+        batch_op.drop_index("ix_endpoints_brand_person")
+
+    op.drop_table("endpoints")
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.drop_index("ix_customers_brand_email")
 
