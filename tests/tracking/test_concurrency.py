@@ -95,7 +95,7 @@ def test_two_workers_judge_each_click_once_while_clicks_come_in(sessions: Sessio
     pairs = {(n % 3, n // 4) for n in range(120)}
     assert human == len(pairs) == count(sessions, PointsEntry)
     assert first + second == 120 + len(pairs)
-    assert counted == 2 * len(pairs)  # on the brand's board and on the campaign's
+    assert counted == 3 * len(pairs)  # on the brand's board, the campaign's and the channel's
 
 
 def late_click_is_judged(sessions: Sessions, world: World, write: Callable[[Session, int], Any]) -> bool:
