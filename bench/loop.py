@@ -177,7 +177,7 @@ def clicks(run: Run) -> None:
     run.expect("clicks acknowledged", sent.proven, number)
     run.expect("clicks stored", run.count(rows_of(Click)), sent.proven)
     human = rows_of(ClickVerdict, ClickVerdict.verdict == "human")
-    on_brand = Standing.board_id == Board.id, Board.kind == "brand"
+    on_brand = Standing.board_id == Board.id, Board.kind == "brand", Board.days == 0
     ranked = sa.select(sa.func.sum(Standing.human_clicks)).where(*on_brand)
     at = run.until("judged and ranked", lambda: run.count(ranked) >= number)
     run.expect("human clicks", run.count(human), number)

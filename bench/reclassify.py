@@ -174,7 +174,8 @@ def measure(app: Flask, number: int) -> tuple[list[Step], list[str]]:
 
 
 def human_on_board() -> Any:
-    return sa.select(Standing.human_clicks).join(Board, Board.id == Standing.board_id).where(Board.kind == "brand")
+    whole = Board.kind == "brand", Board.days == 0
+    return sa.select(Standing.human_clicks).join(Board, Board.id == Standing.board_id).where(*whole)
 
 
 def main(arguments: list[str]) -> dict[str, object]:

@@ -60,7 +60,7 @@ def _best_share(session: Session, brand_id: int) -> tuple[Share, Advocate]:
         .join(ShareLink, ShareLink.id == Share.link_id)
         .join(Advocate, Advocate.id == ShareLink.advocate_id)
         .join(Standing, Standing.advocate_id == Advocate.id)
-        .join(Board, (Board.id == Standing.board_id) & (Board.kind == "brand"))
+        .join(Board, (Board.id == Standing.board_id) & (Board.kind == "brand") & (Board.days == 0))
         .where(Share.brand_id == brand_id, Standing.score_log.is_not(None))
         .order_by(Standing.score_log.desc(), Share.id)
         .limit(1)
