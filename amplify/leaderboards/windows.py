@@ -130,7 +130,7 @@ def _clear(session: Session, brand_id: int) -> None:
 
 
 def _leave(session: Session, limit: int, now: datetime) -> int:
-    """Let the next days leave the first window that holds days it should not; how many."""
+    """Let the next days leave the first window that holds days it should not; how many, and 1 for an empty one."""
     late = sa.or_(*(sa.and_(Window.days == days, Window.gone_day < first_day(days, now) - 1) for days in WINDOWS))
     half = sa.or_(*(sa.and_(Window.days == days, Window.gone_day < first_day(days, now)) for days in WINDOWS))
     behind = sa.or_(late, sa.and_(half, Window.gone_advocate < LAST_ADVOCATE))
@@ -147,7 +147,7 @@ def _leave(session: Session, limit: int, now: datetime) -> int:
     session.flush()
     if leaving:
         _stand(session, window.brand_id, begin(session, window.brand_id), {row.advocate_id for row in leaving})
-    return len(leaving)
+    return max(1, len(leaving))  # 0 would say that nothing is left to do; the next window may hold much
 
 
 def _stand(session: Session, brand_id: int, rules: Rules, advocates: Collection[int]) -> None:

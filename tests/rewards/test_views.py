@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns import services as campaigns
-from amplify.campaigns.models import Campaign
+from amplify.campaigns.models import Campaign, ExclusionList
 from amplify.delivery.models import Message
 from amplify.delivery.render import render
 from amplify.rewards import services
@@ -160,18 +160,21 @@ def test_the_audience_is_counted_while_it_is_written(session: Session, marketer:
     assert session.scalar(sa.select(sa.func.count(Campaign.id))) == 0
 
 
-def test_a_narrowed_audience_is_kept_told_and_shown_in_the_form(marketer: Client, brand: Brand, only: Any) -> None:
+def test_a_narrowed_audience_is_kept_told_and_shown_in_the_form(
+    session: Session, marketer: Client, brand: Brand, only: Any
+) -> None:
     marketer.post_form("/console/exclusions", {"name": "Our staff"})
+    listed = session.scalars(sa.select(ExclusionList.id)).one()
     narrowed = FORM | {
         "audience_kind": "tier", "audience_value": "2", "segment_locale": "es", "segment_channel": "whatsapp",
         "joined_since": "2030-01-02", "active_since": "2030-01-03", "not_rewarded_days": "90",
-        "holdout_percent": "10", "exclude": "1",
+        "holdout_percent": "10", "exclude": str(listed),
     }  # fmt: skip
     assert marketer.post_form("/console/campaigns", narrowed).status_code == 302
     assert only().audience == {
         "kind": "tier", "value": 2, "location_id": None, "business_line_id": None, "locale": "es",
         "channel": "whatsapp", "joined_since": "2030-01-02", "active_since": "2030-01-03", "not_rewarded_days": 90,
-        "exclude": [1], "holdout_percent": 10,
+        "exclude": [listed], "holdout_percent": 10,
     }  # fmt: skip
     shown = marketer.get(f"/console/campaigns/{only().id}").text
     for said in ("the tier silver", "Español", "WhatsApp", "Jan 2, 2030", "90 days", "Our staff", "10 percent"):
