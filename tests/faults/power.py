@@ -72,7 +72,7 @@ class Disk:
 
     def unmount(self) -> None:
         """Take it away; who has just been killed may hold it for a moment still."""
-        for _try in range(100):
+        for _try in range(600):
             if subprocess.run(["umount", str(self.place)], capture_output=True, check=False).returncode == 0:  # noqa: S603, S607
                 return
             time.sleep(0.05)
