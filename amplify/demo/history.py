@@ -128,7 +128,7 @@ class History:
         link_id = self.session.scalar(sa.select(sa.func.max(ShareLink.id)).where(ShareLink.brand_id == self.brand.id))
         if link_id is not None:
             # A dice of its own: the rest of the story stays as it is.
-            for click in people.crowd(Random(link_id), link_id, clock.now()):  # noqa: S311
+            for click in people.crowd(Random(link_id), link_id, clock.now()):  # noqa: S311 - a story, no secret
                 self.at(click["at"], partial(self._clicks.append, click))
 
     def _order_from(self, click: dict[str, Any]) -> Callable[[], None]:

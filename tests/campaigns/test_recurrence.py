@@ -95,7 +95,7 @@ def test_the_nights_when_the_clocks_change_are_read_like_every_start(
 
 @settings(deadline=None, max_examples=60)
 @given(
-    st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2036, 1, 1)),  # noqa: DTZ001
+    st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2036, 1, 1)),  # noqa: DTZ001 - wall times
     st.sampled_from([night[0] for night in NIGHTS]),
     st.sampled_from(
         [{"kind": "weekly", "weekdays": [5, 6]}, {"kind": "monthly_day", "day": 29}, FIRST_MONDAY | {"weekdays": [6]}]

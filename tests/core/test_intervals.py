@@ -61,7 +61,7 @@ def drawn(chance: random.Random, weights: tuple[float, ...], people: int) -> tup
 
 def lifts(seed: int, weights: tuple[float, ...], rewarded: int, held_out: int) -> tuple[Interval, Interval]:
     """What both estimators say of one measured campaign: of people who converted, and of conversions a person."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311 - it draws a sample, no secret
     (part, sums), (other_part, other_sums) = drawn(chance, weights, rewarded), drawn(chance, WEIGHTS_WITHOUT, held_out)
     rates, means = newcombe(part, rewarded, other_part, held_out), welch(sums, other_sums)
     assert rates is not None

@@ -103,7 +103,7 @@ class _Moody:
 
     def _hang_up(self, server: SMTP) -> str:
         assert server.transport is not None
-        server.transport.abort()  # type: ignore[attr-defined]
+        server.transport.abort()  # type: ignore[attr-defined]  # aiosmtpd types it loosely
         return "250 OK"
 
 

@@ -59,7 +59,7 @@ def silence_is_yes() -> None:
             if not failure.is_connection_lost:
                 raise
 
-    email.Email.send = hopeful  # type: ignore[method-assign]
+    email.Email.send = hopeful  # type: ignore[method-assign]  # that is the bug
 
 
 def no_lease() -> None:
