@@ -64,6 +64,7 @@ def served(environment: dict[str, str], tmp_path: Path) -> Iterator[Served]:
 def test_one_command_is_a_complete_install_that_heals_and_stops(served: Served) -> None:
     assert json.loads(served.get("/healthz")) == {"ok": True}
     served.until(lambda: json.loads(served.get("/readyz"))["workers"] == 1)
+    served.until(served.workers)  # it beats before it is ready
     assert 'amplify_http_requests_total{endpoint="health.readyz"' in served.get("/metrics")
 
     (worker,) = served.workers()

@@ -27,6 +27,7 @@ from sqlalchemy.engine import Engine
 
 from amplify import front
 from bench.contenders import family
+from tests.delivery.mailserver import free_port
 from tests.faults import web, worker
 
 SIZE_MB = 192
@@ -76,6 +77,7 @@ class Disk:
             if subprocess.run(["umount", str(self.place)], capture_output=True, check=False).returncode == 0:  # noqa: S603, S607
                 return
             time.sleep(0.05)
+        raise TimeoutError(f"{self.place} is still held by somebody")
 
 
 class Store(Protocol):
@@ -104,16 +106,17 @@ class PostgresStore:
     """A server whose whole data folder is on the disk."""
 
     def __init__(self, disk: Disk, folder: Path, *, waits: bool) -> None:
-        self._data, self._sockets, self._log = disk.place / "data", folder / "s", folder / "postgresql.log"
-        self._sockets.mkdir()
+        self._data, self._log = disk.place / "data", folder / "postgresql.log"
+        # Not a socket file: its whole path may have 107 bytes, and a tester's folders are deep.
+        self._port = free_port()
         self._waits = waits
         self._server: subprocess.Popen[bytes] | None = None
-        self.url = f"postgresql://postgres@/postgres?host={self._sockets}"
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
         # The way to the folder is the tester's own; the server's user must be able to walk it.
-        for one in (folder, *folder.parents[:2]):
-            one.chmod(one.stat().st_mode | 0o011)
-        for one in (disk.place, self._sockets):
-            shutil.chown(one, SYSTEM_USER, SYSTEM_USER)
+        for one in (folder, *folder.parents):
+            if not one.stat().st_mode & 0o001:
+                one.chmod(one.stat().st_mode | 0o011)
+        shutil.chown(disk.place, SYSTEM_USER, SYSTEM_USER)
 
     def start(self) -> None:
         if not self._data.exists():
@@ -121,7 +124,7 @@ class PostgresStore:
             _run("sync")
         (self._data / "postmaster.pid").unlink(missing_ok=True)
         waits = "on" if self._waits else "off"
-        options = ("-k", str(self._sockets), "-c", "listen_addresses=", "-c", f"synchronous_commit={waits}")
+        options = ("-p", str(self._port), "-c", "unix_socket_directories=", "-c", f"synchronous_commit={waits}")
         command = [str(PROGRAMS / "postgres"), "-D", str(self._data), *options]
         with self._log.open("ab") as log:
             self._server = subprocess.Popen(  # noqa: S603
@@ -135,7 +138,9 @@ class PostgresStore:
             self._server = None
 
     def _answers(self) -> bool:
-        command = [str(PROGRAMS / "pg_isready"), "-q", "-h", str(self._sockets)]
+        if self._server and self._server.poll() is not None:
+            raise RuntimeError(self._log.read_text()[-2000:])
+        command = [str(PROGRAMS / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self._port)]
         return subprocess.run(command, check=False).returncode == 0  # noqa: S603
 
     def _make(self) -> None:
