@@ -122,6 +122,7 @@ def dry(slug: str, campaign_id: int, as_json: bool) -> None:
             "left_out": dict(run.by_rule),
             "languages": dict(run.by_language),
             "channels": dict(run.by_channel),
+            "waiting": dict(run.waiting),
             "cost_minor": run.cost_minor,
             "cost_now_minor": run.cost_now_minor,
             "cost_by_day_minor": {day.isoformat(): cost for day, cost in run.cost_by_day.items()},

@@ -5,7 +5,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from types import TracebackType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from amplify.core.settings import Settings
 from amplify.delivery import channels
@@ -15,10 +15,13 @@ from amplify.delivery.envelope import Outgoing
 class Channel(ABC):
     """Sends messages one by one; used as a context manager, so that a batch shares one connection.
 
-    A file of channels/ holds one subclass; `name` is what messages call it.
+    A file of channels/ holds one subclass; `name` is what messages call it. A way to people has a `label` for staff,
+    and the lowest `order` first; what stands in for e-mail (console, file) has none.
     """
 
     name: ClassVar[str]
+    label: ClassVar[Any] = ""
+    order: ClassVar[int] = 0
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -49,6 +52,12 @@ def registry() -> dict[str, type[Channel]]:
 @cache
 def _known() -> dict[str, type[Channel]]:
     return registry()
+
+
+def ways() -> dict[str, Any]:
+    """The ways to people, by name: what staff calls each."""
+    found = sorted((kind for kind in _known().values() if kind.label), key=lambda kind: kind.order)
+    return {kind.name: kind.label for kind in found}
 
 
 def open_channel(name: str, settings: Settings) -> Channel:

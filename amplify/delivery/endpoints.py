@@ -1,14 +1,13 @@
 """Ways to reach somebody that are more than an address: kept sealed, opened for a send, ended when they are dead."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
-from amplify.core.bulk import is_among
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.seal import SealBroken, seal, unseal
@@ -86,19 +85,6 @@ def webhook(session: Session, brand_id: int, endpoint_id: int) -> Endpoint:
     found = session.get(Endpoint, endpoint_id)
     if found is None or found.brand_id != brand_id or found.channel != WEBHOOK:
         raise NotFound(_l("There is no such address."), rule="endpoint-unknown")
-    return found
-
-
-def open_of(session: Session, brand_id: int, people: Collection[str]) -> dict[str, dict[str, int]]:
-    """person -> channel -> the id of their newest open endpoint; "" are the brand's own."""
-    is_open = Endpoint.brand_id == brand_id, Endpoint.ended_at.is_(None), Endpoint.sealed != ""
-    if session.scalar(sa.select(Endpoint.id).where(*is_open).limit(1)) is None:
-        return {}
-    theirs = sa.select(Endpoint.person, Endpoint.channel, Endpoint.id).where(*is_open)
-    found: dict[str, dict[str, int]] = {}
-    among = is_among(session, Endpoint.person, {*people, ""})
-    for person, channel, number in session.execute(theirs.where(among).order_by(Endpoint.id)):
-        found.setdefault(person, {})[channel] = number
     return found
 
 

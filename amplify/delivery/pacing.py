@@ -6,6 +6,7 @@ Asked at the moment of sending. What must wait is put off, never dropped, and co
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -43,11 +44,14 @@ def quiet_until(brand: Brand, timezone: str | None, now: datetime) -> datetime |
     return over if over > local else over + timedelta(days=1)
 
 
+def asleep_until(brand: Brand, channel: str, timezone: str | None, now: datetime) -> datetime | None:
+    """The same for a message by this channel: the brand's own program never sleeps."""
+    return None if channel == "webhook" else quiet_until(brand, timezone, now)
+
+
 def quiet(brand: Brand, message: Message, now: datetime) -> Wait | None:
-    """Whether it is night where the reader is. A receipt is no marketing, and the brand's own program never sleeps."""
-    if not message.is_marketing or message.channel == "webhook":
-        return None
-    until = quiet_until(brand, message.timezone, now)
+    """Whether it is night where the reader is. A receipt is no marketing: it leaves at any hour."""
+    until = asleep_until(brand, message.channel, message.timezone, now) if message.is_marketing else None
     return Wait(until.astimezone(UTC), "quiet-hours") if until else None
 
 
@@ -77,28 +81,38 @@ def _per_minute(brand: Brand, message: Message) -> int:
     return int(brand.per_minute.get(message.channel, 0))
 
 
+def full_since(
+    brand: Brand, person: Any, now: datetime, but: int | None = None
+) -> Sequence[tuple[sa.ScalarSelect[datetime | None], timedelta]]:
+    """For each budget that can hold for this person (a text or a column): since when the oldest message counts that
+    fills it (NULL: there is room), and how long it counts. `but`: the id of the message that asks."""
+    wants_fewer = sa.exists().where(Wishes.brand_id == brand.id, Wishes.person == person, Wishes.wants_fewer)
+    budgets: list[tuple[int, int, sa.ColumnElement[bool]]] = [(1, FEWER_DAYS, wants_fewer.correlate_except(Wishes))]
+    if brand.cap_messages:
+        budgets.append((brand.cap_messages, brand.cap_days, sa.true()))
+    return [(_last_but(most, days, brand, person, now, but, holds), timedelta(days)) for most, days, holds in budgets]
+
+
+def _last_but(
+    most: int, days: int, brand: Brand, person: Any, now: datetime, but: int | None, holds: sa.ColumnElement[bool]
+) -> sa.ScalarSelect[datetime | None]:
+    """When the `most`th newest of these days was counted."""
+    counted = (
+        sa.select(Message.admitted_at)
+        .where(Message.brand_id == brand.id, Message.person == person, Message.admitted_at > now - timedelta(days))
+        .where(Message.id != but if but is not None else sa.true(), holds)
+        .order_by(Message.admitted_at.desc())
+        .limit(1)
+        .offset(most - 1)
+    )
+    return counted.correlate_except(Message).scalar_subquery()
+
+
 def _too_often(session: Session, brand: Brand, message: Message, now: datetime) -> Wait | None:
-    for most, days in _budgets(session, brand, message):
-        since = now - timedelta(days=days)
-        others = (
-            sa.select(Message.admitted_at)
-            .where(Message.brand_id == brand.id, Message.person == message.person)
-            .where(Message.admitted_at > since, Message.id != message.id)
-            .order_by(Message.admitted_at.desc())
-            .limit(most)
-        )
-        counted = [at for at in session.scalars(others) if at is not None]
-        if len(counted) == most:
-            return Wait(counted[-1] + timedelta(days=days), "frequency-cap")
-    return None
-
-
-def _budgets(session: Session, brand: Brand, message: Message) -> Sequence[tuple[int, int]]:
-    """(most, days) that hold for this person."""
-    of_brand = [(brand.cap_messages, brand.cap_days)] if brand.cap_messages else []
-    wishes = Wishes.brand_id == brand.id, Wishes.person == message.person, Wishes.wants_fewer
-    wants_fewer = session.scalar(sa.select(Wishes.id).where(*wishes)) is not None
-    return [*of_brand, (1, FEWER_DAYS)] if wants_fewer else of_brand
+    budgets = full_since(brand, message.person, now, but=message.id)
+    filled = session.execute(sa.select(*(at for at, _days in budgets))).one()
+    ends = [at + days for at, (_column, days) in zip(filled, budgets, strict=True) if at is not None]
+    return Wait(max(ends), "frequency-cap") if ends else None
 
 
 def _too_many(session: Session, message: Message, limit: int, now: datetime) -> Wait | None:

@@ -121,7 +121,7 @@ def withheld(session: Session, message: Message) -> str | None:
     if found is None:
         return None
     refused = holds.wholly(session, [found.Push.advocate_id]).get(found.Push.advocate_id) == "refused"
-    return rule_on(message.channel, message.brand_id, found.Customer, set()) or ("refused" if refused else None)
+    return rule_on(message.channel, found.Customer) or ("refused" if refused else None)
 
 
 def fall_back(session: Session, push: Push, message: Message) -> bool:

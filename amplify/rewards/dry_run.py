@@ -6,7 +6,7 @@ Counted in the database by the same function that the plan goes by. Reads only.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,22 +17,32 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.delivery.pacing import quiet_until
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.delivery.pacing import asleep_until, full_since
 from amplify.leaderboards.services import choice
 from amplify.rewards import caps
-from amplify.rewards.eligibility import CHANNEL, Candidate, Languages, Limits, Start, candidates, judged
+from amplify.rewards.approving import first_state
+from amplify.rewards.eligibility import Candidate, Languages, Limits, Start, candidates, judged
 from amplify.rewards.models import Reward
+from amplify.rewards.reaching import PERSON
 from amplify.rewards.services import affordable, reward_of
 from amplify.rewards.types import type_of
 
 SHOWN = 200
+FOUR_EYES = "four-eyes"
+# Why a reward that is given does not leave at once, as a sentence for staff.
+WAITS = {
+    FOUR_EYES: _l("Waits until two people have agreed."),
+    "quiet-hours": _l("Sleeps now: it leaves after the quiet hours."),
+    "frequency-cap": _l("Was written to often enough: it leaves when there is room again."),
+}
 
 
 @dataclass(frozen=True)
 class DryRun:
     """`by_rule`: how many of the `chosen` are left out by which rule. `by_language`, `by_channel` and `by_day` (in
-    the campaign's time zone) count those who get it, `waiting` those of them who have quiet hours now. Money in minor
-    units of `currency`. `first`: the best of the chosen."""
+    the campaign's time zone; not of what waits for two people) count those who get it, `waiting` those of them for
+    whom it does not leave at once, by the rule of WAITS. Money in minor units. `first`: the best of the chosen."""
 
     chosen: int
     getting: int
@@ -44,7 +54,7 @@ class DryRun:
     by_language: Counter[str] = field(default_factory=Counter)
     by_channel: Counter[str] = field(default_factory=Counter)
     by_day: Counter[date] = field(default_factory=Counter)
-    waiting: int = 0
+    waiting: Counter[str] = field(default_factory=Counter)
     first: list[Candidate] = field(default_factory=list)
 
     @property
@@ -54,8 +64,8 @@ class DryRun:
 
     @property
     def cost_now_minor(self) -> int:
-        """Of that, what leaves at once; the rest waits for the end of quiet hours."""
-        return self.value_minor * (self.getting - self.waiting)
+        """Of that, what leaves at once."""
+        return self.value_minor * (self.getting - self.waiting.total())
 
     @property
     def cost_by_day(self) -> dict[date, int]:
@@ -93,6 +103,16 @@ class _Counting:
         return type_of(self.reward.type).available(self.session, self.reward) if self.reward else None
 
     @cached_property
+    def budgets(self) -> Any:
+        """How often people may be written to."""
+        return full_since(self.start.brand, PERSON, self.now)
+
+    @cached_property
+    def needs_approval(self) -> bool:
+        """Whether what is given waits for two people."""
+        return self.reward is not None and first_state(self.session, self.reward) == "held"
+
+    @cached_property
     def limits(self) -> Limits:
         if self.reward is None:
             return Limits()
@@ -120,32 +140,55 @@ class _Counting:
         return self.limits.allocate(candidates(self.session, self.start, best, first))
 
     def _counts(self, first: int | None = None) -> Counter[tuple[Any, ...]]:
-        """(rule, language tag, time zone) -> how many of the chosen, or of the `first` so many who are eligible."""
+        """(rule, channel, language tag, time zone, and for each budget the minute that `full_since` names) -> how many
+        of the chosen, or of the `first` so many who are eligible."""
         if self.choice is None:
             return Counter()
-        all_of_them = judged(self.session, self.start, self.choice.subquery()).subquery()
-        rows = sa.select(all_of_them.c.rule, all_of_them.c.locale, all_of_them.c.timezone)
+        full = [_in_minutes(at).label(f"full_{n}") for n, (at, _days) in enumerate(self.budgets)]
+        them = judged(self.session, self.start, self.choice.subquery(), full).subquery().c
+        rows = sa.select(them.rule, them.channel, them.locale, them.timezone, *(them[column.name] for column in full))
         if first is not None:
-            rows = rows.where(all_of_them.c.rule.is_(None)).order_by(all_of_them.c.rank).limit(first)
+            rows = rows.where(them.rule.is_(None)).order_by(them.rank).limit(first)
         keys = rows.subquery().c
         grouped = sa.select(*keys, sa.func.count()).group_by(*keys)
         return Counter({tuple(group): count for *group, count in self.session.execute(grouped)})
 
     def _groups(self, groups: Counter[tuple[Any, ...]]) -> dict[str, Any]:
-        """Those who get it, by language, by the day on which it leaves, and how many of them wait for quiet hours."""
+        """Those who get it, by language, by channel, by the day on which it leaves, and how many wait by which rule."""
         languages, zone = Languages(self.start.brand), ZoneInfo(self.start.campaign.timezone)
-        by_language, by_day, waiting = Counter[str](), Counter[date](), 0
-        for (rule, locale, timezone), count in groups.items():
+        by_language, by_channel, by_day = Counter[str](), Counter[str](), Counter[date]()
+        waiting = Counter[str]()
+        for (rule, channel, locale, *wait), count in groups.items():
             if rule is None:
-                quiet = self._quiet_until(timezone)
                 by_language[languages[locale]] += count
-                by_day[(quiet or self.now).astimezone(zone).date()] += count
-                waiting += count if quiet else 0
-        by_channel = Counter({CHANNEL: by_language.total()}) if by_language else Counter[str]()
+                by_channel[channel] += count
+                why, leaves = self._leaves(channel, *wait)
+                waiting[why] += count
+                if why != FOUR_EYES:
+                    by_day[leaves.astimezone(zone).date()] += count
+        del waiting[""]
         return {"by_language": by_language, "by_channel": by_channel, "by_day": by_day, "waiting": waiting}
 
-    def _quiet_until(self, timezone: str | None) -> datetime | None:
-        return quiet_until(self.start.brand, timezone, self.now)
+    def _leaves(self, channel: str, timezone: str | None, *full: int | None) -> tuple[str, datetime]:
+        """What one of them waits for longest, and until when; as `delivery.pacing` decides when it is to be sent."""
+        if self.needs_approval:
+            return FOUR_EYES, self.now
+        brand, morning = self.start.brand, asleep_until(self.start.brand, channel, timezone, self.now)
+        why, leaves = ("quiet-hours", morning) if morning else ("", self.now)
+        budgets = zip(full, self.budgets, strict=True)
+        room = [_minute(at + 1) + days for at, (_column, days) in budgets if at is not None]
+        if room and max(room) > leaves:
+            why, leaves = "frequency-cap", max(room)
+        return why, asleep_until(brand, channel, timezone, leaves) or leaves
+
+
+def _in_minutes(instant: Any) -> sa.ColumnElement[int]:
+    """Since 1970: coarse enough to be counted by."""
+    return sa.cast(sa.extract("epoch", instant), sa.BigInteger) // 60
+
+
+def _minute(number: int) -> datetime:
+    return datetime.fromtimestamp(number * 60, UTC)
 
 
 def _money(brand: Brand, reward: Reward | None) -> dict[str, Any]:

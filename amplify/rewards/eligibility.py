@@ -4,7 +4,7 @@ It judges in the database, a set at a time: the dry run counts what it says, the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,9 +18,8 @@ from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
 from amplify.fraud import holds
-from amplify.rewards import caps, holdout
+from amplify.rewards import caps, holdout, reaching
 from amplify.rewards.models import Push, Reward
-from amplify.rewards.reaching import in_the_way
 from amplify.rewards.states import GIVEN_BACK
 from amplify.sharing.models import Advocate, public_name
 
@@ -103,8 +102,11 @@ class Limits:
         return eligible, beyond
 
 
-def judged(session: Session, start: Start, chosen: sa.FromClause) -> sa.Select[Any]:
-    """Each of the chosen with the first rule that stands in the way (NULL: none), and what a push to them needs.
+def judged(
+    session: Session, start: Start, chosen: sa.FromClause, more: Sequence[sa.ColumnElement[Any]] = ()
+) -> sa.Select[Any]:
+    """Each of the chosen with the first rule that stands in the way (NULL: none), and what a push to them needs;
+    `more` columns about them.
 
     `chosen` has the columns advocate_id, rank, score, human_clicks, conversions, and holds every advocate once.
     """
@@ -114,7 +116,9 @@ def judged(session: Session, start: Start, chosen: sa.FromClause) -> sa.Select[A
         chosen.c.rank,
         chosen.c.score,
         *person,
+        reaching.channel(session, start.brand).label("channel"),
         _rule(session, start, chosen).label("rule"),
+        *more,
     )
     people = sa.select(*columns).join(Advocate, Advocate.id == chosen.c.advocate_id)
     return people.outerjoin(Customer, Customer.id == Advocate.customer_id)
@@ -124,8 +128,8 @@ def candidates(session: Session, start: Start, chosen: sa.FromClause, first: int
     """The same as objects, best first: the `first` so many at once, or all of them as they are asked for."""
     languages, rows = Languages(start.brand), judged(session, start, chosen).order_by(chosen.c.rank).limit(first)
     found = session.execute(rows if first is not None else rows.execution_options(yield_per=2_000))
-    for advocate_id, rank, score, name, locale, _timezone, rule in found:
-        yield Candidate(advocate_id, rank, score, name, languages[locale], rule)
+    for advocate_id, rank, score, name, locale, _timezone, channel, rule in found:
+        yield Candidate(advocate_id, rank, score, name, languages[locale], rule, channel)
 
 
 class Languages(dict[str | None, str]):
@@ -143,7 +147,7 @@ class Languages(dict[str | None, str]):
 def _rule(session: Session, start: Start, chosen: sa.FromClause) -> sa.ColumnElement[str | None]:
     """The first rule about the person that stands in the way, in the order of RULES."""
     whens = [
-        *in_the_way(session, start.brand),
+        *reaching.in_the_way(session, start.brand),
         *_when_excluded(start),
         *_when_rewarded(start, chosen),
         (holds.is_whole(chosen.c.advocate_id, "held").correlate(chosen), "held"),

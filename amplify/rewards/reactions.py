@@ -11,11 +11,11 @@ from amplify.delivery.models import Message
 from amplify.leaderboards.services import freeze
 from amplify.rewards import delivering, mail, planning
 from amplify.rewards.models import Push, Reward
+from amplify.rewards.reaching import UNWANTED
 from amplify.rewards.services import spend
 from amplify.rewards.settling import settle
 from amplify.rewards.states import DUE
 from amplify.rewards.types import type_of
-from amplify.rewards.ways import UNWANTED
 
 log = structlog.get_logger(__name__)
 

@@ -16,8 +16,9 @@ from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
+from amplify.delivery.channel import ways
 from amplify.rewards import audience_form, forms, presenting, queries, repeat_form, services, writing
-from amplify.rewards.dry_run import dry_run, people
+from amplify.rewards.dry_run import WAITS, dry_run, people
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
 
@@ -110,7 +111,13 @@ def dry(campaign_id: int) -> str:
     campaign = _campaign(campaign_id)
     run = dry_run(db.session, campaign)
     return render_template(
-        "campaigns/dry_run.html", campaign=campaign, run=run, rules=RULES, acts=presenting.acts_of(campaign)
+        "campaigns/dry_run.html",
+        campaign=campaign,
+        run=run,
+        rules=RULES,
+        waits=WAITS,
+        ways=ways(),
+        acts=presenting.acts_of(campaign),
     )
 
 
@@ -120,7 +127,7 @@ def dry_csv(campaign_id: int) -> Response:
     """Everybody whom a start would choose now, and by which rule somebody gets nothing."""
     header = [_("Rank"), _("Name"), _("Score"), _("By"), _("Language"), _("Rule")]
     rows = (
-        (one.rank, one.name, round(one.score, 3), one.channel, one.locale, one.rule)
+        (one.rank, one.name, round(one.score, 3), None if one.rule else one.channel, one.locale, one.rule)
         for one in people(db.session, _campaign(campaign_id))
     )
     return csv_response(f"campaign-{campaign_id}-dry-run", header, rows)

@@ -4,6 +4,7 @@ import smtplib
 import ssl
 from contextlib import suppress
 
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.delivery.channel import Channel
 from amplify.delivery.envelope import Outgoing, compose
 from amplify.delivery.errors import DeliveryFailure, PermanentFailure, TransientFailure
@@ -18,6 +19,8 @@ class Email(Channel):
     """SMTP as the settings `smtp_*` say."""
 
     name = "email"
+    label = _l("E-mail")
+    order = 10
     _server: smtplib.SMTP | None = None
 
     def send(self, outgoing: Outgoing) -> None:

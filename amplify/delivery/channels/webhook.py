@@ -3,6 +3,7 @@
 import json
 
 from amplify.core import clock
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import AddressRefused, Answer, Client, NoAnswer
 from amplify.core.webhooks import signature
 from amplify.delivery.channel import Channel
@@ -14,6 +15,8 @@ class Webhook(Channel):
     """2xx is taken; 410 ends the address; whatever else is tried again, with the same id and the same body."""
 
     name = "webhook"
+    label = _l("The brand's own program")
+    order = 30
 
     def send(self, outgoing: Outgoing) -> None:
         if "url" not in outgoing.target:

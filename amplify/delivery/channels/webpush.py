@@ -3,6 +3,7 @@
 import json
 from email.utils import parseaddr
 
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import AddressRefused, Answer, Client, NoAnswer
 from amplify.core.tokens import digest
 from amplify.delivery import vapid
@@ -20,6 +21,8 @@ class WebPush(Channel):
     """Subject and the message's own address; the rest is behind the tap."""
 
     name = "webpush"
+    label = _l("Notification in the browser")
+    order = 20
 
     def send(self, outgoing: Outgoing) -> None:
         if "endpoint" not in outgoing.target:
