@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from flask import request, url_for
 
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import ROLES
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the menu. `order`: 10 home, 20 surveys, 30 campaigns, 40 links, 50 leaderboard, 80 settings."""
+    """One line of the menu. `order` says its place, and by GROUPS its group."""
 
     endpoint: str
     label: Any
@@ -19,6 +21,9 @@ class Entry:
     order: int
     roles: tuple[str, ...]
 
+
+# Where each group begins; what comes before the first one has no heading.
+GROUPS = ((20, _l("Answers")), (30, _l("Campaigns and rewards")), (40, _l("Advocates")), (80, _l("Setup")))
 
 _entries: dict[str, Entry] = {}
 
@@ -29,10 +34,20 @@ def add(endpoint: str, label: Any, icon: str, *, order: int, roles: tuple[str, .
 
 
 def menu(roles: Iterable[str]) -> list[dict[str, Any]]:
-    """What somebody with these roles sees: label, href, icon, active."""
+    """What somebody with these roles sees: groups with label ("": none), active, entries (label, href, icon, active)."""
     mine = set(roles)
     shown = sorted((e for e in _entries.values() if mine & set(e.roles)), key=lambda entry: entry.order)
-    return [{"label": e.label, "href": url_for(e.endpoint), "icon": e.icon, "active": _is_here(e)} for e in shown]
+    return [_group(number, list(entries)) for number, entries in groupby(shown, key=_number)]
+
+
+def _number(entry: Entry) -> int:
+    return sum(entry.order >= start for start, _label in GROUPS)
+
+
+def _group(number: int, entries: list[Entry]) -> dict[str, Any]:
+    lines = [{"label": e.label, "href": url_for(e.endpoint), "icon": e.icon, "active": _is_here(e)} for e in entries]
+    label = GROUPS[number - 1][1] if number else ""
+    return {"label": label, "entries": lines, "active": any(line["active"] for line in lines)}
 
 
 def _is_here(entry: Entry) -> bool:

@@ -72,12 +72,14 @@ def _standings() -> list[dict[str, Any]]:
 
 
 def _nav() -> list[SimpleNamespace]:
-    return [
+    overview, *entries = [
         SimpleNamespace(label=_("Overview"), href="#overview", icon="layout-dashboard", active=True),
         SimpleNamespace(label=_("Surveys"), href="#surveys", icon="clipboard-list", active=False),
         SimpleNamespace(label=_("Campaigns"), href="#campaigns", icon="megaphone", active=False),
         SimpleNamespace(label=_("Leaderboard"), href="#leaderboard", icon="trophy", active=False),
     ]
+    group = SimpleNamespace(label=_("Advocates"), active=False, entries=entries)
+    return [SimpleNamespace(label="", active=True, entries=[overview]), group]
 
 
 def samples() -> dict[str, Any]:

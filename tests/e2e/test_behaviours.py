@@ -108,7 +108,7 @@ def test_everything_a_finger_meets_is_at_least_44_pixels_high(site: str, new_pag
 def test_without_javascript_menu_scale_and_figures_still_work(site: str, new_page: Callable[..., Page]) -> None:
     page = new_page(390, java_script_enabled=False)
     page.goto(site)
-    page.locator(".topbar summary").click()
+    page.locator(".topbar > details > summary").click()
     expect(page.locator(".topbar").get_by_role("link", name="Campaigns")).to_be_visible()
     page.get_by_text("The figures as a table").first.click()
     expect(page.get_by_role("row", name="Delta Nova -7")).to_be_visible()

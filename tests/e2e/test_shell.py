@@ -166,7 +166,7 @@ def test_the_opened_menu_of_a_phone_is_accessible(
     page = new_page(390, reduced_motion="reduce")
     page.goto(site)
     settle(page)
-    page.locator(".topbar summary").click()
+    page.locator(".topbar > details > summary").click()
     screens(page, "shell-menu-390")
 
     assert axe(page) == []
