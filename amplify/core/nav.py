@@ -34,7 +34,7 @@ def add(endpoint: str, label: Any, icon: str, *, order: int, roles: tuple[str, .
 
 
 def menu(roles: Iterable[str]) -> list[dict[str, Any]]:
-    """What somebody with these roles sees: groups with label ("": none), active, entries (label, href, icon, active)."""
+    """What somebody with these roles sees: groups of label ("": none), active, entries (label, href, icon, active)."""
     mine = set(roles)
     shown = sorted((e for e in _entries.values() if mine & set(e.roles)), key=lambda entry: entry.order)
     return [_group(number, list(entries)) for number, entries in groupby(shown, key=_number)]
