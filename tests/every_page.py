@@ -12,7 +12,9 @@ from amplify.core.web import amplify
 from amplify.demo.links import links
 from amplify.leaderboards.board_links import make_link
 from amplify.leaderboards.boards import WHOLE_BRAND
-from amplify.sharing.tokens import PURPOSE
+from amplify.sharing.models import ShareLink
+from amplify.sharing.tokens import PURPOSE, read_token
+from amplify.tracking.models import Click
 
 # Answers of another kind than a page: their own tests look at them.
 NOT_PAGES = (
@@ -62,6 +64,10 @@ def values_of(session: Session, brand: Brand) -> dict[str, str]:
         for table in ("campaign", "survey", "customer", "advocate")
     }
     newest["case_id"] = str(session.scalar(sa.text("SELECT max(id) FROM risk_cases")))
+    newest["appeal_id"] = str(session.scalar(sa.text("SELECT max(id) FROM entry_appeals")))
+    board = read_token(session, amplify().signer(PURPOSE), token)
+    mine = sa.select(sa.func.max(Click.id)).join(ShareLink).where(ShareLink.advocate_id == board.advocate.id)
+    newest["subject"] = f"click:{session.scalar(mine)}"
     link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
     brand.frame_origins = ["https://www.brisa.example"]
     _link, newest["secret"] = make_link(

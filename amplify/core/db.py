@@ -167,6 +167,13 @@ def enter_fence(session: Session, name: str) -> None:
         session.execute(sa.text(fence_sql(name)))
 
 
+def close_fence(session: Session, name: str) -> None:
+    """Wait for the writers inside the fence and keep others out until our commit: what we read then, we may act on."""
+    if not is_sqlite(session):
+        lock = sa.text("SELECT pg_advisory_xact_lock(hashtext(:name))")
+        session.execute(lock, {"name": f"amplify.{name}"})
+
+
 def horizon(session: Session, name: str, key: Any) -> int:
     """The highest id below which no row can still appear: waits for the writers inside the fence, then reads max(id).
 

@@ -31,6 +31,7 @@ WAYS: Mapping[str, tuple[str, str]] = {
     "risk_cases": ("advocate_id", "advocates"),
     "risk_decisions": ("case_id", "risk_cases"),
     "risk_appeals": ("case_id", "risk_cases"),
+    "entry_appeals": ("advocate_id", "advocates"),
 }
 # What erasing writes over: table -> column -> what is left.
 ERASED: Mapping[str, Mapping[str, Any]] = {
@@ -63,6 +64,7 @@ ERASED: Mapping[str, Mapping[str, Any]] = {
     "risk_cases": {},
     "risk_decisions": {},
     "risk_appeals": {"text": ""},
+    "entry_appeals": {"text": "", "reason": ""},
 }
 # Text columns of those tables that stay: facts about the answer, the link or the money that do not say who it was.
 KEPT: Mapping[str, tuple[str, ...]] = {
@@ -87,6 +89,7 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "risk_cases": ("subject", "kind", "day", "reasons", "state"),
     "risk_decisions": ("state", "actor", "reason"),
     "risk_appeals": ("outcome",),
+    "entry_appeals": ("subject", "verdict", "rule", "outcome", "answered_by"),
 }  # fmt: skip
 # Tables that lead to a person and hold nothing about them, and why.
 ELSEWHERE: Mapping[str, str] = {
@@ -113,7 +116,7 @@ NOT_EXPORTED = (
     "responses.employee_key", "responses.body_hash", "shares.words_hash", "advocates.token_epoch",
     "endpoints.sealed", "endpoints.target_hash", "messages.release", "pushes.sealed_claim", "pushes.approved_by",
     "risk_mailboxes.mailbox", "risk_cases.score", "risk_cases.reasons", "risk_cases.decided_score",
-    "risk_decisions.score", "risk_decisions.reason", "risk_decisions.actor",
+    "risk_decisions.score", "risk_decisions.reason", "risk_decisions.actor", "entry_appeals.answered_by",
 )  # fmt: skip
 
 

@@ -18,11 +18,14 @@ from amplify.campaigns.schemas import AudienceIn, CampaignIn, TextsIn
 from amplify.core import clock
 from amplify.demo import people, texts
 from amplify.demo.history import ANSWERS, DAYS, History, told
+from amplify.leaderboards.appeals import appeal
 from amplify.rewards import services as rewards
 from amplify.rewards.models import Push
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.uploading import upload_codes
+from amplify.sharing.models import Advocate, ShareLink
 from amplify.surveys.models import Survey
+from amplify.tracking.models import Click, ClickVerdict
 
 SEED = 20261122
 ZONE = "Europe/Madrid"
@@ -112,7 +115,17 @@ def seed(session: Session, today: datetime, progress: Callable[[int, int], None]
         progress(day, DAYS)
     with told(session, history.ends):
         campaigns.schedule(session, _write(session, brand, NEW_YEAR, clock.now() + timedelta(days=9)), clock.now())
+        _tell(session, brand)
     return brand
+
+
+def _tell(session: Session, brand: Brand) -> None:
+    """Somebody says that a visit was a friend's and no second one."""
+    came_back = sa.select(Click.id, ShareLink.advocate_id).join(ShareLink, ShareLink.id == Click.link_id)
+    judged = came_back.join(ClickVerdict, ClickVerdict.click_id == Click.id)
+    mine = ShareLink.brand_id == brand.id, ClickVerdict.verdict == "duplicate"
+    click_id, advocate_id = session.execute(judged.where(*mine).order_by(Click.id.desc()).limit(1)).one()
+    appeal(session, session.get_one(Advocate, advocate_id), f"click:{click_id}", texts.APPEAL)
 
 
 def _found(session: Session) -> Brand:

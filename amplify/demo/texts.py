@@ -187,3 +187,5 @@ MACHINES = {
     "bluesky": ("Mozilla/5.0 (compatible; Bluesky Cardyb/1.1; +mailto:support@bsky.app)",),
     "mastodon": ("Mastodon/4.4.1 (http.rb/5.2.0; +https://mastodon.example/) Bot",),
 }
+
+APPEAL = "That was my sister on our shared tablet: she had never seen the page before."

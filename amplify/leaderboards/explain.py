@@ -8,8 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.leaderboards.appealable import CAUSE_OF
 from amplify.leaderboards.boards import WHOLE_BRAND
 from amplify.leaderboards.decay import in_hundredths, worth_now
+from amplify.leaderboards.decided import COUNTS_AS, subject_of
 from amplify.leaderboards.folding import BoardName, boards_of
 from amplify.leaderboards.models import PointsEntry
 from amplify.leaderboards.scoring import Rules, in_force
@@ -30,11 +32,13 @@ class Line:
     is_reward_eligible: bool
     # The ledger entry was taken back later, by the entry of this cause.
     taken_back_by: str | None
+    # What it is about, if that can be appealed: "click:91", "conversion:7".
+    subject: str
 
 
 @dataclass(frozen=True)
 class NotCounted:
-    """So many clicks (or orders) did not count, by one verdict (or attribution) and its rule."""
+    """So many clicks (or conversions) did not count, by one verdict (or attribution) and its rule."""
 
     what: str
     verdict: str
@@ -106,9 +110,15 @@ def _lines(
             worth_hundredths=now_worth,
             is_reward_eligible=entry.is_reward_eligible,
             taken_back_by=reversals.get(entry.id),
+            subject=_subject(entry),
         )
         for (entry, channel), now_worth in zip(entries, worths, strict=True)
     ]
+
+
+def _subject(entry: PointsEntry) -> str:
+    is_thing = entry.reverses_id is None and COUNTS_AS.get(entry.cause, entry.cause) in CAUSE_OF.values()
+    return subject_of(entry.cause_key) if is_thing else ""
 
 
 def _points(entries: Sequence[tuple[PointsEntry, str]], rules: Rules) -> dict[int, int]:
@@ -145,7 +155,7 @@ def _orders_not_counted(session: Session, advocate_id: int) -> list[NotCounted]:
         .group_by(Conversion.attribution)
         .order_by(Conversion.attribution)
     )
-    return [NotCounted("order", rule, rule, n) for rule, n in session.execute(counted)]
+    return [NotCounted("conversion", rule, rule, n) for rule, n in session.execute(counted)]
 
 
 def _raw_clicks(session: Session, advocate_id: int) -> int:

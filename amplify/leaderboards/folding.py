@@ -11,12 +11,14 @@ from datetime import datetime
 from typing import NamedTuple
 
 from amplify.leaderboards.decay import entry_log, log_add
+from amplify.leaderboards.decided import COUNTS_AS
 from amplify.leaderboards.models import PointsEntry
 from amplify.leaderboards.scoring import Rules
 
 # (kind of board, id of what it is about); the whole brand is ("brand", 0), a channel ("channel:email", 0).
 BoardName = tuple[str, int]
 COUNTED_AS = {"human_click": "human_clicks", "conversion": "conversions", "share_confirmed": "shares"}
+COUNTED_AS |= {restored: COUNTED_AS[cause] for restored, cause in COUNTS_AS.items()}
 
 
 class Entry(NamedTuple):

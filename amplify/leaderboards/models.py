@@ -32,7 +32,7 @@ class PointsEntry(Base):
     # The link it came through.
     link_id: Mapped[int | None] = mapped_column(sa.ForeignKey("share_links.id"))
     channel: Mapped[Text40] = mapped_column(default="")  # the link's, which never changes
-    cause: Mapped[Text40]  # human_click, conversion, share_confirmed, refund
+    cause: Mapped[Text40]  # human_click, conversion, share_confirmed, refund, …: see wording.CAUSES
     cause_key: Mapped[Text80]  # "click:91", "conversion:7", "refund:3"
     reverses_id: Mapped[int | None] = mapped_column(sa.ForeignKey("points_entries.id"))
     milli_points: Mapped[int] = mapped_column()  # negative only for a reversal
@@ -216,3 +216,34 @@ class BoardLink(Base):
     def is_open(self, now: datetime) -> bool:
         """Whether it still shows its board."""
         return self.revoked_at is None and now < self.expires_at
+
+
+class EntryAppeal(Base):
+    """What a person says about one click or order of theirs, and what staff decided. Its outcome, if they agreed, is an
+    entry of the ledger, and no rule writes another about the same thing (`decided.py`)."""
+
+    __tablename__ = "entry_appeals"
+    __table_args__ = (
+        # One for each thing and wish: what was answered stays answered.
+        sa.UniqueConstraint("subject", "wants_counted"),
+        sa.Index("ix_entry_appeals_queue", "brand_id", "outcome", "id"),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), index=True)
+    subject: Mapped[Text80]  # "click:91", "conversion:7"
+    wants_counted: Mapped[bool] = mapped_column()  # it did not count when they said so; else: it did, and should not
+    # What it was then: the raw click goes after the brand's time, and the answer may come later.
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"))
+    occurred_at: Mapped[Instant]
+    verdict: Mapped[Text80]
+    rule: Mapped[Text80]
+    text: Mapped[str] = mapped_column(sa.Text)
+    at: Mapped[Instant] = mapped_column(default=clock.now)
+    outcome: Mapped[Text40] = mapped_column(sa.String(40), default="open")  # open, accepted, rejected
+    reason: Mapped[str] = mapped_column(sa.Text, default="")  # the staff's; the person reads it
+    answered_by: Mapped[Text200] = mapped_column(sa.String(200), default="")
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    advocate: Mapped[Advocate] = relationship()

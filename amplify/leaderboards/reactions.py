@@ -11,6 +11,7 @@ from amplify.brands.models import Brand
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
 from amplify.core.db import enter_fence
+from amplify.leaderboards.decided import RESTORED, undecided
 from amplify.leaderboards.models import PointsEntry
 from amplify.sharing.models import ShareLink
 from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
@@ -42,7 +43,8 @@ def on_refunded(session: Session, fact: ConversionRefunded) -> None:
     key = f"conversion:{fact.conversion.id}"
     earned = session.scalars(
         sa.select(PointsEntry)
-        .where(PointsEntry.brand_id == fact.link.brand_id, PointsEntry.cause == "conversion")
+        .where(PointsEntry.brand_id == fact.link.brand_id)
+        .where(PointsEntry.cause.in_(("conversion", RESTORED["conversion"])))
         .where(sa.or_(PointsEntry.cause_key == key, PointsEntry.cause_key.startswith(f"{key}:", autoescape=True)))
         .order_by(PointsEntry.id.desc())
     ).first()
@@ -89,7 +91,7 @@ def reversal_of(earned: PointsEntry, cause: str, key: str) -> dict[str, Any]:
 
 
 def write(session: Session, entries: Sequence[dict[str, Any]]) -> None:
-    """Append entries, each cause once. The only place that does."""
+    """Append entries, each cause once; what a person decided is left as they decided. The only place that appends."""
     enter_fence(session, FENCE)
     now = clock.now()
-    insert_ignore(session, PointsEntry, [entry | {"recorded_at": now} for entry in entries])
+    insert_ignore(session, PointsEntry, [entry | {"recorded_at": now} for entry in undecided(session, entries)])

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock
+from amplify.leaderboards.decided import COUNTS_AS
 from amplify.leaderboards.models import Scoring
 
 
@@ -18,8 +19,8 @@ class Rules(NamedTuple):
     tie_rule: str
 
     def milli_points(self, cause: str, given: int) -> int:
-        """What an entry counts: the weight of its cause; `given`, if the cause has none (a decision of staff)."""
-        weight = self.weights.get(cause)
+        """What an entry counts: the weight of what its cause counts as; `given`, if there is none."""
+        weight = self.weights.get(COUNTS_AS.get(cause, cause))
         return given if weight is None else max(0, int(weight))
 
 

@@ -70,7 +70,7 @@ def settle(session: Session, advocate_id: int, held: Holds) -> None:
         if covered and not by:
             new.append(reversal_of(entry, SET_ASIDE, entry.cause_key))
         elif by and not covered:
-            new.append(_again(entry))
+            new.append(again(entry))
     write(session, new)
 
 
@@ -98,7 +98,7 @@ def _covers(held: Holds, entry: PointsEntry, source: tuple[str, int], days: "Cou
     return held.cover_click(day, days[day])
 
 
-def _again(entry: PointsEntry) -> dict[str, Any]:
+def again(entry: PointsEntry) -> dict[str, Any]:
     """The same points once more, as it was."""
     kept = {name: getattr(entry, name) for name in COLUMNS}
     return kept | {"cause_key": next_key_after(entry.cause_key), "reverses_id": None}

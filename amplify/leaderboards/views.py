@@ -1,22 +1,20 @@
 """The leaderboard as staff see it, and as each advocate sees it with their own place in it and the reasons."""
 
 from datetime import datetime
-from typing import Any
 
-from flask import Blueprint, Response, g, make_response, render_template, request, url_for
+from flask import Blueprint, Response, g, render_template, request, url_for
 from flask_login import current_user
 
-from amplify.brands.models import Brand
 from amplify.core import clock, nav
 from amplify.core.boundary import parse_query
 from amplify.core.db import db
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import public, staff
 from amplify.core.sheets import csv_response
-from amplify.core.web import amplify
 from amplify.fraud.queries import checks_of
 from amplify.fraud.wording import told_words
 from amplify.leaderboards import queries
+from amplify.leaderboards.appealable import appeals_of
 from amplify.leaderboards.asked import asked
 from amplify.leaderboards.boards import WHOLE_BRAND, board_name, find_board
 from amplify.leaderboards.explain import why
@@ -24,10 +22,10 @@ from amplify.leaderboards.filters import board_filters
 from amplify.leaderboards.models import Board
 from amplify.leaderboards.schemas import BoardFilter
 from amplify.leaderboards.scoring import in_force
-from amplify.leaderboards.wording import CAUSES, EXPLAINED, TAKEN_BACK, TIES, WINDOWS
-from amplify.sharing.tokens import PURPOSE, Visit, read_token
+from amplify.leaderboards.visiting import private, visit_of
+from amplify.leaderboards.wording import CAUSES, EXPLAINED, OUTCOMES, TAKEN_BACK, THINGS, TIES, WINDOWS, words_of
+from amplify.sharing.tokens import Visit
 from amplify.tracking.console import channel_label
-from amplify.tracking.wording import attribution_words, verdict_words
 
 blueprint = Blueprint("leaderboards", __name__)
 nav.add("leaderboards.console", _l("Leaderboard"), "trophy", order=50)
@@ -92,7 +90,7 @@ def export() -> Response:
 @public()
 def board(token: str) -> Response:
     """The advocate's own view: the first ten, their own place, and who stands around them."""
-    visit, now = _visit(token), clock.now()
+    visit, now = visit_of(token), clock.now()
     is_campaign = request.args.get("board") == "campaign"
     name = board_name(campaign_id=visit.campaign.id) if is_campaign else WHOLE_BRAND
     found = find_board(db.session, g.brand.id, name)
@@ -109,7 +107,7 @@ def board(token: str) -> Response:
         own=own,
         ranked=queries.size(db.session, found) if found else 0,
     )
-    return _private(page)
+    return private(page)
 
 
 def _top(found: Board | None, visit: Visit, now: datetime) -> list[queries.Row]:
@@ -121,7 +119,7 @@ def _top(found: Board | None, visit: Visit, now: datetime) -> list[queries.Row]:
 @public()
 def explain(token: str) -> Response:
     """Every entry of the advocate's score, and what did not count, in plain words."""
-    visit = _visit(token)
+    visit = visit_of(token)
     explained = why(db.session, visit.advocate, clock.now())
     page = render_template(
         "leaderboards/why.html",
@@ -134,29 +132,10 @@ def explain(token: str) -> Response:
         checks=checks_of(db.session, visit.advocate.id),
         told=told_words,
         weights=[(text, explained.weights.get(cause, 0)) for cause, text in EXPLAINED.items()],
-        not_counted=[(_words(one.what, one.verdict), one.n) for one in explained.not_counted],
+        not_counted=[(one, words_of(one.what, one.verdict)) for one in explained.not_counted],
+        appeals=appeals_of(db.session, visit.advocate.id),
+        outcomes=OUTCOMES,
+        things=THINGS,
         channel_label=channel_label,
     )
-    return _private(page)
-
-
-def _words(what: str, verdict: str) -> Any:
-    return verdict_words(verdict) if what == "click" else attribution_words(verdict)
-
-
-def _visit(token: str) -> Visit:
-    """Who comes; the brand and their language are set for the page."""
-    installation = amplify()
-    days = installation.settings.ask_link_days
-    visit = read_token(db.session, installation.signer(PURPOSE), token, max_age_days=days)
-    g.brand = db.session.get_one(Brand, visit.advocate.brand_id)
-    customer = visit.advocate.customer
-    if not request.cookies.get("lang"):
-        g.language = customer.locale if customer else None
-    return visit
-
-
-def _private(page: str) -> Response:
-    response = make_response(page)
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
+    return private(page)

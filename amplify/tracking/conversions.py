@@ -222,9 +222,10 @@ def _completing_refund(session: Session, conversion: Conversion) -> Refund | Non
 
 
 def _tell_refund(session: Session, conversion: Conversion, refund: Refund | None) -> None:
-    """Only what was attributed gave points that can be taken back."""
-    if refund is not None and conversion.link_id is not None:
-        link = session.get_one(ShareLink, conversion.link_id)
+    """Points are taken back if it was attributed, or if a decision gave it to the advocate of the named link."""
+    link_id = conversion.link_id or conversion.named_link_id
+    if refund is not None and link_id is not None:
+        link = session.get_one(ShareLink, link_id)
         publish(session, ConversionRefunded(conversion=conversion, refund=refund, link=link))
 
 

@@ -43,7 +43,7 @@ class OrderClaimed:
 
 @dataclass(frozen=True)
 class ConversionRefunded:
-    """An attributed conversion was fully refunded."""
+    """A conversion was fully refunded; `link` is the one it was attributed to, or that the shop named."""
 
     conversion: Conversion
     refund: Refund

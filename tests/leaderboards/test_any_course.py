@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from contextlib import suppress
 from datetime import timedelta
 from itertools import count, pairwise
 from typing import Any
@@ -16,16 +17,20 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import TIE_RULES
 from amplify.brands.policy import change_policy
 from amplify.core import clock, jobs
+from amplify.core.errors import Conflict, NotFound, TooMany
+from amplify.core.events import publish
 from amplify.customers.services import erase
-from amplify.leaderboards import queries, services
+from amplify.leaderboards import appeals, queries, services
 from amplify.leaderboards.days import WINDOWS
 from amplify.leaderboards.decay import worth_now
+from amplify.leaderboards.decided import COUNTS_AS, subject_of
 from amplify.leaderboards.histogram import LEVELS, WINDOW_LEVELS
-from amplify.leaderboards.models import Board, PointsEntry, ScoreCount, Standing
+from amplify.leaderboards.models import Board, EntryAppeal, PointsEntry, ScoreCount, Standing
 from amplify.leaderboards.windows import fold_windows
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.sharing.services import show_name
 from amplify.tracking.conversions import record_conversion, record_refund
+from amplify.tracking.events import ClicksReclassified
 from amplify.tracking.models import Click
 from amplify.tracking.schemas import ConversionIn, RefundIn
 from amplify.tracking.services import track
@@ -120,6 +125,30 @@ class Course(RuleBasedStateMachine):
         services.project(self.session, folded * 4)
         fold_windows(self.session, folded * 4)
 
+    @rule(click=clicks, is_accepted=st.booleans())
+    def a_visit_is_appealed(self, click: Click, is_accepted: bool) -> None:
+        link = self.session.get_one(ShareLink, click.link_id)
+        advocate = self.session.get_one(Advocate, link.advocate_id)
+        told = None
+        with suppress(NotFound, Conflict, TooMany):  # not judged yet, told already, or too many today
+            told = appeals.appeal(self.session, advocate, f"click:{click.id}", "It was a friend.")
+        if told:
+            appeals.answer(self.session, told, is_accepted=is_accepted, actor="user:1", reason="We looked.")
+
+    @rule(click=clicks, is_person=st.booleans())
+    def a_visit_is_judged_again(self, click: Click, is_person: bool) -> None:
+        pair = [(click, self.session.get_one(ShareLink, click.link_id))]
+        publish(self.session, ClicksReclassified(pair if is_person else [], [] if is_person else pair))
+
+    @invariant()
+    def nothing_counts_twice_and_what_was_decided_is_so(self) -> None:
+        if hasattr(self, "world"):
+            living = Counter(subject_of(entry.cause_key) for entry in self.living_entries())
+            assert max(living.values(), default=1) == 1
+            mine = EntryAppeal.brand_id == self.world.brand.id, EntryAppeal.outcome == "accepted"
+            decided = sa.select(EntryAppeal.subject, EntryAppeal.wants_counted).where(*mine)
+            assert all((subject in living) == wanted for subject, wanted in self.session.execute(decided))
+
     @rule()
     def the_worker_does_its_jobs(self) -> None:
         self.session.commit()
@@ -204,10 +233,13 @@ class Course(RuleBasedStateMachine):
             expected: Counter[int] = Counter()
             for entry in self.living_entries():
                 if entry.is_reward_eligible and entry.occurred_at.date() > today - timedelta(days=days):
-                    expected[entry.advocate_id] += self.world.brand.weights[entry.cause]
+                    expected[entry.advocate_id] += self.weight_of(entry)
             mine = sa.select(Standing.advocate_id, Standing.milli_points).join(Board)
             mine = mine.where(Board.brand_id == self.world.brand.id, Board.days == days, Standing.milli_points > 0)
             assert dict(self.session.execute(mine).all()) == dict(+expected)
+
+    def weight_of(self, entry: PointsEntry) -> int:
+        return int(self.world.brand.weights[COUNTS_AS.get(entry.cause, entry.cause)])
 
     def the_order_is_that_of_the_formula(self) -> None:
         """sum(weight * 2^-(age in half-lives)), tomorrow and in a hundred days."""
@@ -221,7 +253,7 @@ class Course(RuleBasedStateMachine):
             worth = dict.fromkeys(order, 0.0)
             for entry in counted:
                 later, days_each = NOON + timedelta(days=days), brand.half_life_days
-                if weight := brand.weights[entry.cause]:
+                if weight := self.weight_of(entry):
                     worth[entry.advocate_id] += worth_now(weight, entry.occurred_at, later, days_each)
             assert all(worth[better] >= worth[worse] * (1 - 1e-9) > 0 for better, worse in pairwise(order))
 
