@@ -100,6 +100,23 @@ def test_an_advocate_reads_the_board_and_the_reasons_on_a_phone(
     page.wait_for_url("**/why")
     screens(page, f"why-{locale}-{scheme}")
     check(page, PHONE, axe, refused)
+    page.click("a[href*='verdict=preview']")
+    page.wait_for_url("**/why/list**")
+    screens(page, f"why-list-{locale}-{scheme}")
+    check(page, PHONE, axe, refused)
+    page.click("a[href*='/why/click:']")
+    page.wait_for_url("**/why/click:*")
+    screens(page, f"why-one-{locale}-{scheme}")
+    check(page, PHONE, axe, refused)
+    if page.locator("textarea").count():  # the first of the four tells, the others read what was told
+        page.fill("textarea", "This was my friend, not a machine.")
+        page.click("main [type=submit]")
+    else:
+        page.click("a[href$='/why']")
+    page.wait_for_url("**/why**")
+    assert page.locator("#appeals").count() == 1
+    screens(page, f"why-told-{locale}-{scheme}")
+    check(page, PHONE, axe, refused)
 
 
 @pytest.mark.parametrize("width", [PHONE, DESK])
