@@ -7,12 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.customers.models import Customer
 from amplify.fraud.models import IN_FORCE, RiskAppeal, RiskCase, RiskDecision, RiskHour
 from amplify.fraud.states import last_decision
-from amplify.sharing.models import Advocate
+from amplify.sharing.models import Advocate, public_name
 from amplify.tracking.models import Conversion
-from amplify.tracking.queries import board_name
 
 PAGE = 50
 SHOWN = ("open", "appealed", "accepted", "refused", "all")
@@ -85,10 +83,9 @@ def hours(session: Session, case: RiskCase) -> list[Any]:
 
 def names(session: Session, brand_id: int, advocate_ids: set[int]) -> dict[int, str]:
     """What these advocates may be called."""
-    columns = sa.select(Advocate.id, Advocate.pseudonym, Advocate.shown_name, Customer.erased_at)
-    joined = columns.outerjoin(Customer, Customer.id == Advocate.customer_id)
-    found = session.execute(joined.where(Advocate.brand_id == brand_id, Advocate.id.in_(advocate_ids)))
-    return {row.id: board_name(row.pseudonym, row.shown_name, row.erased_at) for row in found}
+    mine = Advocate.brand_id == brand_id, Advocate.id.in_(advocate_ids)
+    found = session.execute(sa.select(Advocate.id, public_name()).where(*mine))
+    return {row.id: row.name for row in found}
 
 
 def checks_of(session: Session, advocate_id: int) -> list[Check]:
@@ -121,15 +118,14 @@ def _rows(
     session: Session, where: list[sa.ColumnElement[bool]], *, limit: int | None = None, offset: int = 0
 ) -> Iterator[Row]:
     waiting = sa.and_(RiskAppeal.case_id == RiskCase.id, RiskAppeal.outcome == "open")
-    columns = (RiskCase, Conversion.order_id, RiskAppeal, Advocate.pseudonym, Advocate.shown_name, Customer.erased_at)
+    columns = (RiskCase, public_name(), Conversion.order_id, RiskAppeal)
     query = (
         sa.select(*columns)
         .join(Advocate, Advocate.id == RiskCase.advocate_id)
-        .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .outerjoin(Conversion, Conversion.id == RiskCase.conversion_id)
         .outerjoin(RiskAppeal, waiting)
         .where(*where)
         .order_by(RiskCase.score.desc(), RiskCase.id)
     )
-    for case, order, appeal, pseudonym, shown, erased_at in session.execute(query.limit(limit).offset(offset)):
-        yield Row(case, board_name(pseudonym, shown, erased_at), order, appeal)
+    for case, name, order, appeal in session.execute(query.limit(limit).offset(offset)):
+        yield Row(case, name, order, appeal)

@@ -26,7 +26,6 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.i18n import ngettext
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
-from amplify.fraud.queries import names
 from amplify.leaderboards import appeals, queue
 from amplify.leaderboards.appealable import appeals_of, thing_about
 from amplify.leaderboards.explain import Line, why
@@ -138,7 +137,7 @@ def _one(found: EntryAppeal, form: Form) -> str:
     return render_template(
         "leaderboards/appeal.html",
         appeal=found,
-        name=names(db.session, g.brand.id, {found.advocate_id})[found.advocate_id],
+        name=found.advocate.public_name,
         thing=thing,
         verdict=words_of(thing.kind, thing.verdict),
         state=state_words(thing),
@@ -160,7 +159,7 @@ def explanation(advocate_id: int) -> str:
     return render_template(
         "leaderboards/staff_why.html",
         advocate=advocate,
-        name=names(db.session, g.brand.id, {advocate.id})[advocate.id],
+        name=advocate.public_name,
         why=explained,
         lines=explained.counted[:LINES],
         not_counted=[(one, words_of(one.what, one.verdict)) for one in explained.not_counted],

@@ -7,10 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.customers.models import Customer
 from amplify.leaderboards.models import EntryAppeal
-from amplify.sharing.models import Advocate
-from amplify.tracking.queries import board_name
+from amplify.sharing.models import Advocate, public_name
 
 PAGE = 50
 
@@ -48,12 +46,11 @@ def _where(brand_id: int, show: str) -> list[sa.ColumnElement[bool]]:
 
 def _ordered(where: list[sa.ColumnElement[bool]], show: str) -> sa.Select[Any]:
     """Who has waited longest comes first; of what is answered, the latest."""
-    names: tuple[Any, ...] = (EntryAppeal, Advocate.pseudonym, Advocate.shown_name, Customer.erased_at)
-    joined = sa.select(*names).join(Advocate, Advocate.id == EntryAppeal.advocate_id)
-    found = joined.outerjoin(Customer, Customer.id == Advocate.customer_id).where(*where)
+    columns: tuple[Any, ...] = (EntryAppeal, public_name())
+    found = sa.select(*columns).join(Advocate, Advocate.id == EntryAppeal.advocate_id).where(*where)
     return found.order_by(EntryAppeal.id.asc() if show == "open" else EntryAppeal.id.desc())
 
 
 def _rows(session: Session, found: sa.Select[Any]) -> Iterator[Row]:
-    for appeal, pseudonym, shown_name, erased_at in session.execute(found):
-        yield Row(appeal, board_name(pseudonym, shown_name, erased_at))
+    for appeal, name in session.execute(found):
+        yield Row(appeal, name)
