@@ -1053,6 +1053,33 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_clicks_link_id"), ["link_id"], unique=False)
 
     op.create_table(
+        "entry_appeals",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("subject", sa.String(length=80), nullable=False),
+        sa.Column("wants_counted", sa.Boolean(), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("verdict", sa.String(length=80), nullable=False),
+        sa.Column("rule", sa.String(length=80), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("outcome", sa.String(length=40), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("answered_by", sa.String(length=200), nullable=False),
+        sa.Column("answered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_entry_appeals_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_entry_appeals_brand_id")),
+        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_entry_appeals_link_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_entry_appeals")),
+        sa.UniqueConstraint("subject", "wants_counted", name=op.f("uq_entry_appeals_subject_wants_counted")),
+    )
+    with op.batch_alter_table("entry_appeals", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_entry_appeals_advocate_id"), ["advocate_id"], unique=False)
+        batch_op.create_index("ix_entry_appeals_queue", ["brand_id", "outcome", "id"], unique=False)
+
+    op.create_table(
         "first_clicks",
         sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("visitor", sa.String(length=32), nullable=False),
@@ -1378,6 +1405,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_first_clicks_at"))
 
     op.drop_table("first_clicks")
+    with op.batch_alter_table("entry_appeals", schema=None) as batch_op:
+        batch_op.drop_index("ix_entry_appeals_queue")
+        batch_op.drop_index(batch_op.f("ix_entry_appeals_advocate_id"))
+
+    op.drop_table("entry_appeals")
     with op.batch_alter_table("clicks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_clicks_link_id"))
 
