@@ -134,7 +134,7 @@ def test_the_explanation_says_what_did_not_count_and_why(world: World) -> None:
         ("click", "duplicate", 1),
         ("click", "preview", 1),
         ("click", "self", 1),
-        ("order", "click-self", 1),
+        ("conversion", "click-self", 1),
     }
     assert explained.raw_clicks == 4
     assert {line.channel for line in explained.counted} == {"whatsapp"}
