@@ -33,6 +33,7 @@ from amplify.rewards import reviewing
 from amplify.rewards.delivering import deliver_pushes
 from amplify.rewards.delivering import withheld as reward_withheld
 from amplify.rewards.expiring import expire
+from amplify.rewards.milestones import milestones
 from amplify.rewards.planning import plan_pushes
 from amplify.sharing import outcomes
 from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown, ShareUnconfirmed
@@ -86,6 +87,7 @@ ROUNDS: Sequence[Callable[[Session, int], int]] = (
     assess,
     project,
     fold_windows,
+    milestones,
     reclassify,
     release_due,
     expire,

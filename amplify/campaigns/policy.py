@@ -13,7 +13,7 @@ from amplify.core.errors import Forbidden, Invalid
 from amplify.core.i18n import lazy_gettext as _l
 
 # What a reward may hang on: outcomes, and the rank made from outcomes (product.md rule 2).
-TRIGGERS = ("rank", "human_click", "conversion")
+TRIGGERS = ("rank", "human_click", "conversion", "points")
 # Acts and opinions. X Developer Policy "Pay to engage", Meta Developer Policy 3.2, 16 CFR 465.4.
 REFUSED_TRIGGERS = (
     "share", "post", "repost", "retweet", "like", "follow", "reply", "comment", "review", "rating", "text",
@@ -61,14 +61,14 @@ def check_trigger(trigger: str, field: str = "reward.trigger") -> str:
             _l(
                 "A reward may not hang on “%(trigger)s”: X (“Pay to engage”), Meta (Developer Policy 3.2) and "
                 "16 CFR 465.4 forbid paying for posts, likes, follows, reviews or opinions. "
-                "Use the rank, human clicks or conversions.",
+                "Use the rank, human clicks, conversions or the points made from them.",
                 trigger=name,
             ),
             field=field,
             rule="pay-to-engage",
         )
     if name not in TRIGGERS:
-        raise Invalid(field, "trigger", _l("A reward hangs on the rank, on human clicks or on conversions."))
+        raise Invalid(field, "trigger", _l("A reward hangs on the rank, on human clicks, on conversions or on points."))
     return name
 
 

@@ -80,7 +80,7 @@ def show_one(slug: str, campaign_id: int, as_json: bool) -> None:
         given = found.reward
         spent = {"spent_minor": given.spent_minor, "currency": given.currency} if given else {}
         counts = {"pushed": found.pushed, "sent": found.sent, "redeemed": found.states["redeemed"]}
-        left = {"left_out": dict(found.left_out)}
+        left = {"left_out": dict(found.left_out), "waiting": dict(found.waiting)}
         show(_told(campaign) | counts | left | spent, as_json)
 
 
@@ -128,6 +128,8 @@ def dry(slug: str, campaign_id: int, as_json: bool) -> None:
             "cost_by_day_minor": {day.isoformat(): cost for day, cost in run.cost_by_day.items()},
             "currency": run.currency,
             "codes_missing": run.codes_missing,
+            "is_milestone": run.is_milestone,
+            "enough_for": run.enough_for,
         }
         if as_json:
             told["people"] = [

@@ -31,8 +31,9 @@ from amplify.fraud import holds
 from amplify.rewards import mail
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.ordering import Round, Span, order_all, ordered_types
+from amplify.rewards.reached import UNDONE, still_reached
 from amplify.rewards.services import release
-from amplify.rewards.settling import STOPPED, held_still, settle
+from amplify.rewards.settling import HELD, STOPPED, held_still, settle
 from amplify.rewards.states import DUE, OPEN
 from amplify.rewards.ways import Way, Ways, rule_on
 from amplify.sharing.models import Advocate
@@ -41,7 +42,6 @@ NAME = "deliver-pushes"
 BATCH = 100
 # Ranks per job: a million pushes are 2,000 jobs, and each of them a few short transactions.
 SPAN = 500
-HELD = "held"
 LATER_SECONDS = 5.0
 
 
@@ -101,8 +101,8 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     facts = mail.Facts.of(session, brand, campaign, rows[0].Push) if rows else None
     for push, customer in rows:
         way = ways.choose(customer)
-        rule = way.rule
-        if way.channel and facts is not None:
+        rule = way.rule if still_reached(session, push) else UNDONE
+        if rule is None and way.channel and facts is not None:
             rule = _queue(session, brand, push, customer, facts, way)
         if rule is not None:
             settle(session, push, "suppressed", rule)
@@ -120,8 +120,15 @@ def withheld(session: Session, message: Message) -> str | None:
     found = session.execute(owed.where(Push.message_id == message.message_id)).first()
     if found is None:
         return None
-    refused = holds.wholly(session, [found.Push.advocate_id]).get(found.Push.advocate_id) == "refused"
-    return rule_on(message.channel, found.Customer) or ("refused" if refused else None)
+    if rule := rule_on(message.channel, found.Customer):
+        return rule
+    whole = holds.wholly(session, [found.Push.advocate_id]).get(found.Push.advocate_id)
+    return "refused" if whole == "refused" else _undone(session, found.Push, whole)
+
+
+def _undone(session: Session, push: Push, whole: str | None) -> str | None:
+    """The points of who is being checked are set aside: that alone undoes nothing."""
+    return None if whole or still_reached(session, push) else UNDONE
 
 
 def fall_back(session: Session, push: Push, message: Message) -> bool:

@@ -56,6 +56,9 @@ class DryRun:
     by_day: Counter[date] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
     first: list[Candidate] = field(default_factory=list)
+    # Of a milestone: no start gives it, so nobody is chosen; for how many there is enough now (None: no limit).
+    is_milestone: bool = False
+    enough_for: int | None = None
 
     @property
     def cost_minor(self) -> int:
@@ -120,6 +123,8 @@ class _Counting:
         return Limits(cap, affordable(self.reward), self.codes)
 
     def run(self, shown: int) -> DryRun:
+        if self.reward is not None and self.reward.is_milestone:
+            return self._of_milestone()
         counts = self._counts()
         by_rule = Counter[str]()
         for (rule, *_group), count in counts.items():
@@ -133,8 +138,13 @@ class _Counting:
             **_money(self.start.brand, self.reward), **self._groups(groups), first=first,
         )  # fmt: skip
 
+    def _of_milestone(self) -> DryRun:
+        enough = caps.lower(*(most for _name, most in self.limits.named))
+        money = _money(self.start.brand, self.reward)
+        return DryRun(0, 0, Counter(), codes_available=self.codes, is_milestone=True, enough_for=enough, **money)
+
     def people(self, first: int | None = None) -> Iterator[Candidate]:
-        if self.choice is None:
+        if self.choice is None or (self.reward is not None and self.reward.is_milestone):
             return iter(())
         best = self.choice.limit(first).subquery()
         return self.limits.allocate(candidates(self.session, self.start, best, first))

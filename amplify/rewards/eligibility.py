@@ -42,6 +42,7 @@ RULES = {
     "cap": _l("The campaign's cap was reached."),
     "over-budget": _l("The budget was used up."),
     "no-code": _l("There was no code left."),
+    "stopped": _l("The campaign was stopped before."),
 }
 REACHED = {"human_click": "human_clicks", "conversion": "conversions"}
 

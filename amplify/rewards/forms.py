@@ -32,6 +32,11 @@ TRIGGERS = [
     SelectChoice("rank", _l("Their place in the ranking alone")),
     SelectChoice("human_click", _l("Visits by people through their links")),
     SelectChoice("conversion", _l("Purchases through their links")),
+    SelectChoice("points", _l("Points that count towards rewards (to be reached)")),
+]
+WHEN = [
+    SelectChoice("start", _l("At each start, to the best of the ranking")),
+    SelectChoice("reached", _l("While it runs, to everybody who reaches it")),
 ]
 TEXTS = ("headline", "share_text", "disclosure", "reward_subject", "reward_text")
 FILLED = InputRequired(_l("Please fill this in."))
@@ -100,6 +105,12 @@ class CampaignForm(AudienceForm, RepeatForm):
         description=_l("Outcomes only. Paying for posts, likes, reviews or opinions is not possible."),
     )
     at_least = _count(_l("At least this many of them"))
+    given = SelectField(_l("When it is given"), choices=WHEN, default="start")
+    times = _count(
+        _l("At most this many times for each person"),
+        _l("Only for what is reached: once for each further so many. Empty: once."),
+        least=1,
+    )
     expires_on = DateField(_l("Last day of the codes"), [Optional()])
 
     headline_en = StringField(_l("Headline"), [Length(max=120)])
@@ -158,7 +169,12 @@ class CampaignForm(AudienceForm, RepeatForm):
                 "currency": brand.currency,
                 "budget_minor": to_minor("budget", self.budget.data, brand.currency) if self.budget.data else None,
                 "cap_pushes": self.cap_pushes.data,
-                "rule": {"trigger": self.trigger.data, "at_least": self.at_least.data or 0},
+                "rule": {
+                    "trigger": self.trigger.data,
+                    "at_least": self.at_least.data or 0,
+                    "when": self.given.data,
+                    "times": self.times.data or 1,
+                },
                 "cap_total": self.cap_total.data,
                 "cap_day": self.cap_day.data,
                 "cap_person": self.cap_person.data,
@@ -175,7 +191,8 @@ NAMES = {
     **{f"audience.{name}": field for field, name in FIELDS.items()},
     "value_minor": "value", "budget_minor": "budget", "currency": "value", "settings.pattern": "pattern",
     "settings.item": "item",
-    "rule.trigger": "trigger", "rule.at_least": "at_least", "type": "reward_type", "reward.type": "reward_type",
+    "rule.trigger": "trigger", "rule.at_least": "at_least", "rule.when": "given", "rule.times": "times",
+    "type": "reward_type", "reward.type": "reward_type",
     "name.en": "reward_name_en", "name.es": "reward_name_es",
     **repeat_form.NAMES,
 }  # fmt: skip
@@ -251,5 +268,6 @@ def _reward_values(campaign: Campaign, reward: Reward) -> dict[str, Any]:
         "cap_total": reward.cap_total, "cap_day": reward.cap_day, "cap_person": reward.cap_person,
         "item": reward.settings.get("item", ""),
         "trigger": reward.rule.get("trigger", "rank"), "at_least": reward.rule.get("at_least") or None,
+        "given": reward.rule.get("when", "start"), "times": reward.rule.get("times"),
         "expires_on": last_day(reward.expires_at, campaign.timezone) if reward.expires_at else None,
     }  # fmt: skip

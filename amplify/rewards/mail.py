@@ -33,7 +33,7 @@ class Facts:
     @classmethod
     def of(cls, session: Session, brand: Brand, campaign: Campaign, push: Push) -> "Facts":
         """The facts behind this push and all others of its start."""
-        ranked = session.get_one(Snapshot, push.snapshot_id).ranked
+        ranked = session.get_one(Snapshot, push.snapshot_id).ranked if push.snapshot_id else 0
         promised = occurrence(session, campaign.id, push.occurrence)
         return cls(brand, campaign, session.get_one(Reward, push.reward_id), ranked, promised)
 
@@ -44,6 +44,7 @@ class Facts:
             "claim": carried(push),
             "rank": push.rank,
             "ranked": self.ranked,
+            "reached": self._reached(push.step),
         }
 
     def test(self, locale: str) -> dict[str, Any]:
@@ -54,8 +55,14 @@ class Facts:
             "claim": None,
             "rank": 1,
             "ranked": max(self.ranked, 1),
+            "reached": self._reached(1),
             "is_test": True,
         }
+
+    def _reached(self, step: int) -> dict[str, Any] | None:
+        """What a milestone's step was: so many of what; none where a ranking decided."""
+        rule = self.reward.rule
+        return {"trigger": rule["trigger"], "count": step * rule["at_least"]} if self.reward.is_milestone else None
 
     def _values(self, locale: str) -> dict[str, Any]:
         default = self.brand.default_locale

@@ -33,8 +33,9 @@ class Reward(Base):
     currency: Mapped[str] = mapped_column(sa.String(3))
     budget_minor: Mapped[int | None] = mapped_column()
     spent_minor: Mapped[int] = mapped_column(default=0)
-    # What it hangs on: {"trigger": "rank"|"human_click"|"conversion", "at_least": 0}. Outcomes only
-    # (campaigns/policy.py); among those the audience chose, who has not reached `at_least` of them gets none.
+    # What it hangs on: {"trigger": "rank"|"human_click"|"conversion"|"points", "at_least": 0}, of a milestone with
+    # "when": "reached" and "times": 1. Outcomes only (campaigns/policy.py). At a start, who has not reached `at_least`
+    # of them gets none; a milestone goes to whoever reaches each further `at_least`, at most `times` times.
     rule: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"trigger": "rank", "at_least": 0})
     # At most this many at one start, whatever the audience says.
     cap_pushes: Mapped[int | None] = mapped_column()
@@ -49,6 +50,11 @@ class Reward(Base):
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
 
     campaign: Mapped[Campaign] = relationship()
+
+    @property
+    def is_milestone(self) -> bool:
+        """Whether it is given as soon as somebody reaches it, and not by a start."""
+        return bool(self.rule.get("when") == "reached")
 
 
 class Tally(Base):
@@ -118,7 +124,8 @@ class RewardCode(Base):
 
 
 class Push(Base):
-    """The ledger: who was owed what, for which reason, with which code. Exactly one per start, advocate and channel.
+    """The ledger: who was owed what, for which reason, with which code. Exactly one per start, advocate and channel; of
+    a milestone, one per advocate and step.
 
     Code, amount, Message-ID and provider key are bound here before anything leaves, so that every copy on the wire
     carries the same. `states.py` says which states there are and how one leads to another. The amounts of all but
@@ -129,7 +136,7 @@ class Push(Base):
 
     __tablename__ = "pushes"
     __table_args__ = (
-        sa.UniqueConstraint("advocate_id", "campaign_id", "occurrence", "channel"),
+        sa.UniqueConstraint("advocate_id", "campaign_id", "occurrence", "step", "channel"),
         sa.Index("ix_pushes_campaign_state", "campaign_id", "state"),
         sa.Index("ix_pushes_campaign_rank", "campaign_id", "occurrence", "rank"),
     )
@@ -140,10 +147,11 @@ class Push(Base):
     occurrence: Mapped[int] = mapped_column(sa.Integer)
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
     reward_id: Mapped[int] = mapped_column(sa.ForeignKey("rewards.id"))
-    snapshot_id: Mapped[int] = mapped_column(sa.ForeignKey("snapshots.id"))
+    snapshot_id: Mapped[int | None] = mapped_column(sa.ForeignKey("snapshots.id"))  # none: no ranking chose them
+    step: Mapped[int] = mapped_column(sa.Integer, default=0)  # which time they reached the milestone; 0: a ranking
     channel: Mapped[Text40]
     locale: Mapped[str] = mapped_column(sa.String(8))
-    rank: Mapped[int] = mapped_column(sa.Integer)  # why: the place in the snapshot
+    rank: Mapped[int] = mapped_column(sa.Integer)  # why: the place in the snapshot; of a milestone, in which order
     code: Mapped[str | None] = mapped_column(sa.String(100))
     amount_minor: Mapped[int] = mapped_column()
     currency: Mapped[str] = mapped_column(sa.String(3))
@@ -200,3 +208,34 @@ class LeftOut(Base):
     rank: Mapped[int] = mapped_column(sa.Integer)
     rule: Mapped[Text40]
     at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Milestone(Base):
+    """A step that somebody reached in a campaign, once for ever: it waits, was given, or was left out by a rule.
+
+    What is undone (a refund, a fraud verdict) before anything was given is deleted; what was given and then taken back
+    keeps its push, and waits with it when it is reached again.
+    """
+
+    __tablename__ = "milestones"
+    __table_args__ = (
+        sa.UniqueConstraint("advocate_id", "campaign_id", "step"),
+        sa.Index(
+            "ix_milestones_waiting",
+            "campaign_id",
+            "id",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        ),
+        sa.Index("ix_milestones_campaign", "campaign_id", "state"),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
+    step: Mapped[int] = mapped_column(sa.Integer)
+    state: Mapped[Text40] = mapped_column(sa.String(40), default="waiting")  # waiting, given, left_out
+    rule: Mapped[Text40] = mapped_column(sa.String(40), default="")  # what it waits for, or why it was left out
+    push_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pushes.id"), unique=True)
+    reached_at: Mapped[Instant] = mapped_column(default=clock.now)

@@ -24,6 +24,7 @@ from amplify.rewards import accounts
 from amplify.rewards.claims import seal_claim
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.providers import Later, Order, Ordered, Refused, Stalled
+from amplify.rewards.reached import UNDONE, still_reached
 from amplify.rewards.settling import settle
 from amplify.rewards.states import DUE
 from amplify.rewards.types import registry, type_of
@@ -113,10 +114,10 @@ def _next(session: Session, span: Span, rank: int) -> Push | None:
     brand = session.get_one(Brand, campaign.brand_id)
     while found := session.execute(due).first():
         rule = Ways.of(session, brand, [found.Customer]).choose(found.Customer).rule
-        if rule is None:
-            push: Push = found.Push
+        push: Push = found.Push
+        if rule is None and still_reached(session, push):
             return push
-        _withhold(session, found.Push.id, rule)
+        _withhold(session, push.id, rule or UNDONE)
     return None
 
 

@@ -13,30 +13,24 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.core.bulk import insert_many, next_ids
+from amplify.core.bulk import insert_many
 from amplify.core.db import db
 from amplify.core.failpoints import reach
 from amplify.core.jobs import enqueue, job
-from amplify.delivery.services import new_message_ids
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.leaderboards.services import freeze_more
 from amplify.rewards import caps, delivering
-from amplify.rewards.approving import first_state
 from amplify.rewards.eligibility import CHANNEL, Candidate, Limits, Start, candidates
-from amplify.rewards.models import LeftOut, Push, Reward
-from amplify.rewards.services import affordable, spend
+from amplify.rewards.giving import Unsettled, give, take_codes
+from amplify.rewards.models import LeftOut, Reward
+from amplify.rewards.services import affordable
 from amplify.rewards.settling import held_still
-from amplify.rewards.types import RewardType, type_of
 
 NAME = "plan-pushes"
 # Even on a busy machine (100 us a row) under the 0.3 s that a click may have to wait.
 CHUNK = 2_000
 # Planned in the transaction of the start; what is more follows in transactions of its own, so that clicks go on.
 AT_ONCE = 1_000
-
-
-class Unsettled(RuntimeError):
-    """Codes, rows and budget did not come out together: somebody else was faster. All is undone and tried again."""
 
 
 def begin(session: Session, campaign: Campaign, snapshot: Snapshot) -> None:
@@ -87,7 +81,7 @@ def plan(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) ->
     judged = list(fits.allocate(candidates(session, start, _next_rows(snapshot, size), size)))
     if not judged:
         return 0
-    codes = _take_codes(session, reward, type_of(reward.type), [one for one in judged if one.rule is None])
+    codes = take_codes(session, reward, [one for one in judged if one.rule is None])
     getting = [one for one in judged if one.rule is None]
     _come_as_far_as(session, snapshot, judged[-1].rank - snapshot.skipped, len(getting))
     _give(session, brand, reward, snapshot, getting, codes)
@@ -120,44 +114,16 @@ def _room(session: Session, reward: Reward, snapshot: Snapshot) -> int | None:
     return caps.lower(here, caps.room(session, reward, clock.now()))
 
 
-def _take_codes(session: Session, reward: Reward, kind: RewardType, getting: list[Candidate]) -> dict[int, str]:
-    """A push id and a code for each of them, as far as codes go; the rule for whom there is none."""
-    ids = next_ids(session, Push, len(getting))
-    codes = kind.reserve(session, reward, ids) if ids else []
-    for one in getting[len(codes) :]:
-        one.rule = "no-code"
-    return dict(zip(ids, codes, strict=False))
-
-
 def _give(
     session: Session, brand: Brand, reward: Reward, snapshot: Snapshot, getting: list[Candidate], codes: dict[int, str]
 ) -> None:
-    if not getting:
-        return
-    if not spend(session, reward, reward.value_minor * len(getting)):
-        raise Unsettled("the budget does not hold it any more")
-    if not caps.take(session, reward, [one.advocate_id for one in getting], clock.now()):
-        raise Unsettled("a cap does not hold it any more")
-    host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
     start = f"{snapshot.campaign_id}:{snapshot.occurrence}"
-    shared = {
-        "brand_id": brand.id, "campaign_id": snapshot.campaign_id, "occurrence": snapshot.occurrence,
-        "reward_id": reward.id, "snapshot_id": snapshot.id, "channel": CHANNEL, "amount_minor": reward.value_minor,
-        "currency": reward.currency, "state": first_state(session, reward), "reason": "", "attempts": 0,
-        "planned_at": clock.now(),
-    }  # fmt: skip
+    shared = {"occurrence": snapshot.occurrence, "snapshot_id": snapshot.id, "step": 0}
     columns: dict[str, Sequence[Any]] = {
-        "id": list(codes),
-        "advocate_id": [one.advocate_id for one in getting],
-        "locale": [one.locale for one in getting],
         "rank": [one.rank for one in getting],
-        "code": [code or None for code in codes.values()],
-        "message_id": new_message_ids(host, list(codes)),
         "provider_key": [f"{start}:{one.advocate_id}:{CHANNEL}" for one in getting],
     }
-    insert_many(session, Push, shared, columns)
-    if type_of(reward.type).settle(session, reward, codes) != len(codes):
-        raise Unsettled("a code was taken meanwhile")
+    give(session, brand, reward, getting, codes, shared, columns)
 
 
 def _leave_out(session: Session, snapshot: Snapshot, left: list[Candidate]) -> None:

@@ -13,19 +13,22 @@ from amplify.campaigns.models import Campaign
 from amplify.customers.models import Customer
 from amplify.delivery.addresses import normal_form
 from amplify.leaderboards.models import Snapshot, SnapshotRow
-from amplify.rewards.models import LeftOut, Push, Reward
+from amplify.rewards.models import LeftOut, Milestone, Push, Reward
+from amplify.rewards.reached import counted
 from amplify.rewards.states import LEFT
 from amplify.sharing.models import Advocate, public_name
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the starts of a campaign have come to. `states`: how many pushes are in each; `left_out`: rule -> people."""
+    """What a campaign has come to. `states`: how many pushes are in each; `left_out`: rule -> people; `waiting`: of
+    milestones that are reached, what they wait for ("": their turn) -> how many."""
 
     snapshot: Snapshot | None
     states: Counter[str]
     left_out: Counter[str]
     reward: Reward | None
+    waiting: Counter[str] = field(default_factory=Counter)
 
     @property
     def pushed(self) -> int:
@@ -38,12 +41,18 @@ class Results:
 
     @property
     def chosen(self) -> int:
-        return self.pushed + sum(self.left_out.values())
+        """Whom a ranking chose, or who reached a milestone (once for each step)."""
+        return self.pushed + self.left_out.total() + self.waiting.total()
+
+    @property
+    def is_milestone(self) -> bool:
+        """Whether no ranking decides."""
+        return self.reward is not None and self.reward.is_milestone
 
 
 @dataclass(frozen=True)
 class Line:
-    """One chosen person: a push, or the rule why there is none."""
+    """One chosen person: a push, or the rule why there is none. `step`: which time they reached the milestone."""
 
     occurrence: int
     rank: int
@@ -54,6 +63,7 @@ class Line:
     amount_minor: int | None = None
     sent_at: datetime | None = None
     redeemed_at: datetime | None = None
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -65,18 +75,29 @@ class Why:
     snapshot: Snapshot | None = None
     # What the judgement rested on, if they were chosen: score, human clicks, conversions.
     judged: SnapshotRow | None = None
+    # How far they have come towards the campaign's milestone, if it has one.
+    reached: int | None = None
 
 
 def results(session: Session, campaign: Campaign) -> Results:
     """The counts of all starts, and the latest snapshot."""
     states = sa.select(Push.state, sa.func.count()).where(Push.campaign_id == campaign.id).group_by(Push.state)
     rules = sa.select(LeftOut.rule, sa.func.count()).where(LeftOut.campaign_id == campaign.id).group_by(LeftOut.rule)
+    waiting = _steps("waiting", campaign, Milestone.rule, sa.func.count()).group_by(Milestone.rule)
+    steps = _steps("left_out", campaign, Milestone.rule, sa.func.count()).group_by(Milestone.rule)
     return Results(
         snapshot=latest_snapshot(session, campaign),
         states=_counted(session, states),
-        left_out=_counted(session, rules),
+        left_out=_counted(session, rules) + _counted(session, steps),
+        waiting=_counted(session, waiting),
         reward=session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id)),
     )
+
+
+def _steps(state: str, campaign: Campaign, *columns: Any) -> Any:
+    """Milestones in this state for which there is no push."""
+    mine = Milestone.campaign_id == campaign.id, Milestone.state == state, Milestone.push_id.is_(None)
+    return sa.select(*columns).where(*mine)
 
 
 def _counted(session: Session, grouped: Any) -> Counter[str]:
@@ -96,7 +117,8 @@ def lines(session: Session, campaign: Campaign, limit: int | None = None, offset
     """Every chosen person of every start, the last start first, by rank; names as they agreed to be shown."""
     pushed = _pushed().where(Push.campaign_id == campaign.id)
     left = _left().where(LeftOut.campaign_id == campaign.id)
-    both = sa.union_all(pushed, left).subquery()
+    reached = _reached().where(Milestone.campaign_id == campaign.id)
+    both = sa.union_all(pushed, left, reached).subquery()
     order = sa.select(both).order_by(both.c.occurrence.desc(), both.c.rank).limit(limit).offset(offset)
     return (Line(**row._mapping) for row in session.execute(order.execution_options(yield_per=1000)))
 
@@ -110,11 +132,16 @@ def why(session: Session, campaign: Campaign, who: str) -> Why | None:
     mine = [
         *session.execute(_pushed().where(Push.campaign_id == campaign.id, Push.advocate_id == advocate.id)),
         *session.execute(_left().where(LeftOut.campaign_id == campaign.id, LeftOut.advocate_id == advocate.id)),
+        *session.execute(_reached().where(Milestone.campaign_id == campaign.id, Milestone.advocate_id == advocate.id)),
     ]
-    found = sorted((Line(**row._mapping) for row in mine), key=lambda line: -line.occurrence)
+    found = sorted((Line(**row._mapping) for row in mine), key=lambda line: (-line.occurrence, line.step))
     rank = next((line.rank for line in found if snapshot and line.occurrence == snapshot.occurrence), None)
     judged = session.get(SnapshotRow, (snapshot.id, rank)) if snapshot and rank else None
-    return Why(advocate.public_name, found, snapshot, judged)
+    reward = session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id))
+    if reward is None or not reward.is_milestone:
+        return Why(advocate.public_name, found, snapshot, judged)
+    reached = counted(session, reward, [advocate.id]).get(advocate.id, 0)
+    return Why(advocate.public_name, found, reached=reached)
 
 
 def names_of(session: Session, advocate_ids: Sequence[int]) -> dict[int, str]:
@@ -124,22 +151,35 @@ def names_of(session: Session, advocate_ids: Sequence[int]) -> dict[int, str]:
 
 
 def _pushed() -> Any:
-    columns = (Push.state, Push.reason, Push.locale, Push.amount_minor, Push.sent_at, Push.redeemed_at)
+    columns = (Push.state, Push.reason, Push.locale, Push.amount_minor, Push.sent_at, Push.redeemed_at, Push.step)
     joined = sa.select(Push.occurrence, Push.rank, public_name(), *columns)
     return joined.join(Advocate, Advocate.id == Push.advocate_id)
 
 
 def _left() -> Any:
-    """The same columns as `_pushed`; typed nulls, because a union on PostgreSQL asks for them."""
-    nothing = (
+    """The same columns as `_pushed`."""
+    state, reason = sa.literal("left_out").label("state"), LeftOut.rule.label("reason")
+    step = sa.literal(0).label("step")
+    joined = sa.select(LeftOut.occurrence, LeftOut.rank, public_name(), state, reason, *_nothing(), step)
+    return joined.join(Advocate, Advocate.id == LeftOut.advocate_id)
+
+
+def _reached() -> Any:
+    """The same of steps without a push; their campaign started once, and they have no place."""
+    once, no_rank = sa.literal(1).label("occurrence"), sa.literal(0).label("rank")
+    said = Milestone.state, Milestone.rule.label("reason")
+    joined = sa.select(once, no_rank, public_name(), *said, *_nothing(), Milestone.step)
+    return joined.join(Advocate, Advocate.id == Milestone.advocate_id).where(Milestone.push_id.is_(None))
+
+
+def _nothing() -> tuple[Any, ...]:
+    """What only a push has; typed nulls, because a union on PostgreSQL asks for them."""
+    return (
         sa.literal("").label("locale"),
         sa.cast(sa.null(), Push.amount_minor.type).label("amount_minor"),
         sa.cast(sa.null(), Push.sent_at.type).label("sent_at"),
         sa.cast(sa.null(), Push.redeemed_at.type).label("redeemed_at"),
     )
-    state, reason = sa.literal("left_out").label("state"), LeftOut.rule.label("reason")
-    joined = sa.select(LeftOut.occurrence, LeftOut.rank, public_name(), state, reason, *nothing)
-    return joined.join(Advocate, Advocate.id == LeftOut.advocate_id)
 
 
 def _find(session: Session, brand_id: int, who: str) -> Advocate | None:

@@ -10,9 +10,9 @@ from amplify.delivery.events import MessageNotSent, MessageSent
 from amplify.delivery.models import Message
 from amplify.leaderboards.services import freeze
 from amplify.rewards import delivering, mail, planning
-from amplify.rewards.models import Push, Reward
+from amplify.rewards.models import Milestone, Push, Reward
 from amplify.rewards.reaching import UNWANTED
-from amplify.rewards.services import spend
+from amplify.rewards.services import reward_of, spend
 from amplify.rewards.settling import settle
 from amplify.rewards.states import DUE
 from amplify.rewards.types import type_of
@@ -26,6 +26,9 @@ def on_started(session: Session, fact: CampaignStarted) -> None:
     The first 1,000 in the start's transaction; the others by a job that is enqueued in it.
     """
     campaign = fact.campaign
+    reward = reward_of(session, campaign)
+    if reward is not None and reward.is_milestone:
+        return  # whoever reaches it gets it, from now on: no ranking decides
     snapshot = freeze(session, campaign, campaign.audience, fact.at)
     reach("start-after-freeze")
     planning.begin(session, campaign, snapshot)
@@ -45,6 +48,8 @@ def on_released(session: Session, fact: CampaignReleased) -> None:
 def on_stopped(session: Session, fact: CampaignStopped) -> None:
     """What has not left never will."""
     delivering.call_off(session, fact.campaign)
+    ours = Milestone.campaign_id == fact.campaign.id, Milestone.state == "waiting"
+    session.execute(sa.update(Milestone).where(*ours).values(state="left_out", rule="stopped"))
 
 
 def on_message_sent(session: Session, fact: MessageSent) -> None:

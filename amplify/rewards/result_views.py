@@ -18,7 +18,7 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.delivery.services import queue_message
-from amplify.rewards import mail, queries, retrying, services
+from amplify.rewards import mail, queries, retrying, rules, services
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.presenting import EDITORS, context, when
 from amplify.rewards.redeeming import redeem_codes
@@ -91,6 +91,8 @@ def results(campaign_id: int) -> str:
         who=who,
         why=queries.why(db.session, campaign, who) if who else None,
         when=when,
+        rule=found.reward and rules.in_words(found.reward.rule),
+        amount=rules.amount_in_words,
     )
 
 
@@ -101,11 +103,12 @@ def results_csv(campaign_id: int) -> Response:
     campaign = _campaign(campaign_id)
     header = [
         _("Start"), _("Rank"), _("Name"), _("State"), _("Reason"), _("Language"), _("Amount in minor units"),
-        _("Currency"), _("Sent"), _("Redeemed"),
+        _("Currency"), _("Sent"), _("Redeemed"), _("Step"),
     ]  # fmt: skip
     rows = (
         (line.occurrence, line.rank, line.name, line.state, line.reason, line.locale, line.amount_minor,
-         g.brand.currency, line.sent_at and line.sent_at.isoformat(), line.redeemed_at and line.redeemed_at.isoformat())
+         g.brand.currency, line.sent_at and line.sent_at.isoformat(), line.redeemed_at and line.redeemed_at.isoformat(),
+         line.step or None)
         for line in queries.lines(db.session, campaign)
     )  # fmt: skip
     return csv_response(f"campaign-{campaign.id}-results", header, rows)

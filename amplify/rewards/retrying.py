@@ -11,9 +11,9 @@ from amplify.core.tokens import uuid7
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.models import Message
-from amplify.rewards.delivering import HELD, order_each
+from amplify.rewards.delivering import order_each
 from amplify.rewards.models import Push, Reward
-from amplify.rewards.settling import held_still
+from amplify.rewards.settling import HELD, held_still
 from amplify.rewards.states import DUE
 from amplify.sharing.models import Advocate
 

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from amplify.campaigns.models import Campaign
 from amplify.core.tokens import uuid7
 from amplify.delivery.models import Message
-from amplify.delivery.services import PENDING, cancel
+from amplify.delivery.services import PENDING
 from amplify.fraud import holds
 from amplify.fraud.events import HoldsChanged
 from amplify.rewards import delivering
 from amplify.rewards.models import Push
-from amplify.rewards.settling import held_still, settle
+from amplify.rewards.settling import HELD, call_back, held_still, turn
 from amplify.rewards.states import DUE, OPEN
 
 REFUSED = "refused after a check"
@@ -27,33 +27,18 @@ def on_holds_changed(session: Session, fact: HoldsChanged) -> None:
         campaign = held_still(session, campaign_id)
         ours = sa.select(Push).where(*owed, Push.campaign_id == campaign_id).order_by(Push.id).with_for_update()
         pushes = session.scalars(ours.execution_options(populate_existing=True)).all()
-        _turn(session, [push for push in pushes if whole.get(push.advocate_id) == "held"], PENDING, delivering.HELD)
-        _call_off(session, [push for push in pushes if whole.get(push.advocate_id) == "refused"])
+        turn(session, [push for push in pushes if whole.get(push.advocate_id) == "held"], PENDING, HELD)
+        call_back(session, [push for push in pushes if whole.get(push.advocate_id) == "refused"], REFUSED)
         _let_go(session, campaign, [push for push in pushes if push.advocate_id not in whole])
-
-
-def _call_off(session: Session, pushes: Sequence[Push]) -> None:
-    _turn(session, pushes, (delivering.HELD,), "waiting")
-    for push in pushes:
-        cancel(session, push.brand_id, [push.message_id], REFUSED)
-        settle(session, push, "cancelled", REFUSED)
 
 
 def _let_go(session: Session, campaign: Campaign, pushes: Sequence[Push]) -> None:
     """What was held back leaves, unless its campaign is paused or stopped; what had no mail yet gets one."""
     if campaign.state in ("paused", "stopped") or not pushes:
         return
-    _turn(session, pushes, (delivering.HELD,), "waiting")
-    known = set(session.scalars(sa.select(Message.message_id).where(_of(pushes))))
+    turn(session, pushes, (HELD,), "waiting")
+    ours = Message.message_id.in_([push.message_id for push in pushes])
+    known = set(session.scalars(sa.select(Message.message_id).where(ours)))
     for push in pushes:
         if push.state in DUE and push.message_id not in known:
             delivering.order_later(session, campaign.id, push.occurrence, [push.rank], f":{uuid7()}")
-
-
-def _turn(session: Session, pushes: Sequence[Push], states: Sequence[str], to: str) -> None:
-    change = sa.update(Message).where(_of(pushes), Message.state.in_(states)).values(state=to)
-    session.execute(change.execution_options(synchronize_session="fetch"))
-
-
-def _of(pushes: Sequence[Push]) -> sa.ColumnElement[bool]:
-    return Message.message_id.in_([push.message_id for push in pushes])

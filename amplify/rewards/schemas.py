@@ -9,16 +9,24 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from amplify.campaigns.schemas import Line
 
 MOST_MINOR = 10**15
+MOST_TIMES = 100
 Minor = Annotated[int, Field(ge=0, le=MOST_MINOR)]
 
 
 class RuleIn(BaseModel):
-    """What the reward hangs on (campaigns/policy.py says what it may)."""
+    """What the reward hangs on (campaigns/policy.py says what it may), and when it is given: by a start, or as soon as
+    somebody reaches each further `at_least`, at most `times` times."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     trigger: Annotated[Line, Field(max_length=40)] = "rank"
     at_least: Annotated[int, Field(ge=0, le=1_000_000_000)] = 0
+    when: Literal["start", "reached"] = "start"
+    times: Annotated[int, Field(ge=1, le=MOST_TIMES)] = 1
+
+    def plain(self) -> dict[str, Any]:
+        """The rule as the row keeps it."""
+        return self.model_dump(exclude={"when", "times"} if self.when == "start" else None)
 
 
 class RewardIn(BaseModel):

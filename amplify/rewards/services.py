@@ -16,6 +16,7 @@ from amplify.core import clock
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards.models import Push, Reward, RewardCode
+from amplify.rewards.rules import check_rule
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.types import registry, type_of
 
@@ -152,7 +153,7 @@ def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn)
     """The columns these data make, once everything about them is checked."""
     if campaign.is_always_on:
         raise Conflict(_l("The always-on campaign rewards nobody."), field="type", rule="always-on")
-    trigger = policy.check_trigger(data.rule.trigger, "rule.trigger")
+    rule = check_rule(campaign, data)
     if data.currency != brand.currency:
         raise Invalid(
             "currency",
@@ -168,7 +169,7 @@ def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn)
         "type": data.type, "name": dict(data.name), "value_minor": data.value_minor, "currency": data.currency,
         "budget_minor": data.budget_minor, "cap_pushes": data.cap_pushes,
         "cap_total": data.cap_total, "cap_day": data.cap_day, "cap_person": data.cap_person,
-        "rule": {"trigger": trigger, "at_least": data.rule.at_least},
+        "rule": rule,
         "settings": type_of(data.type).read_settings(data.settings),
         "expires_at": end_of(data.expires_on, campaign.timezone) if data.expires_on else None,
     }  # fmt: skip

@@ -8,6 +8,7 @@ fail      earned, approved                failed      the provider or the channe
 retry     failed                          earned      staff ("try again")
 suppress  earned, held, approved          suppressed  the rules, asked again before anything leaves
 cancel    earned, held, approved          cancelled   a stop, an erasure, or staff who refuse what is held
+renew     cancelled, suppressed           earned      the worker, when a milestone that was undone is reached again
 leave     cancelled                       sent        the channel, which had it already when it was cancelled
 redeem    earned, approved, sent, failed  redeemed    the till, the shop, a file, or staff whose task is done
 revoke    sent, failed                    revoked     staff (a purchase given back, fraud)
@@ -46,6 +47,7 @@ MOVES = {
     "retry": Move(("failed",), "earned", "staff"),
     "suppress": Move(OPEN, "suppressed", "rules"),
     "cancel": Move(OPEN, "cancelled", "campaign or staff"),
+    "renew": Move(("cancelled", "suppressed"), "earned", "worker"),
     "leave": Move(("cancelled",), "sent", "channel"),
     "redeem": Move(("earned", "approved", "sent", "failed"), "redeemed", "shop or staff"),
     "revoke": Move(("sent", "failed"), "revoked", "staff"),

@@ -17,7 +17,7 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.delivery.channel import ways
-from amplify.rewards import audience_form, forms, presenting, queries, repeat_form, services, writing
+from amplify.rewards import audience_form, forms, presenting, queries, repeat_form, rules, services, writing
 from amplify.rewards.dry_run import WAITS, dry_run, people
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
@@ -72,10 +72,12 @@ def create() -> ResponseReturnValue:
 def show(campaign_id: int) -> str:
     """One campaign: what it is, what may be done with it, what it has come to."""
     campaign = _campaign(campaign_id)
+    results = queries.results(db.session, campaign)
     return render_template(
         "campaigns/show.html",
         campaign=campaign,
-        results=queries.results(db.session, campaign),
+        results=results,
+        rule=results.reward and rules.in_words(results.reward.rule),
         codes_left=services.codes_left(db.session, campaign),
         acts=presenting.acts_of(campaign),
         effect=presenting.EFFECTS[campaign.state],
@@ -109,7 +111,7 @@ def change(campaign_id: int) -> ResponseReturnValue:
 def dry(campaign_id: int) -> str:
     """What a start would do now."""
     campaign = _campaign(campaign_id)
-    run = dry_run(db.session, campaign)
+    run, reward = dry_run(db.session, campaign), services.reward_of(db.session, campaign)
     return render_template(
         "campaigns/dry_run.html",
         campaign=campaign,
@@ -117,6 +119,7 @@ def dry(campaign_id: int) -> str:
         rules=RULES,
         waits=WAITS,
         ways=ways(),
+        rule=reward and rules.in_words(reward.rule),
         acts=presenting.acts_of(campaign),
     )
 

@@ -15,8 +15,11 @@ from amplify.customers.models import Customer
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import log_of
-from amplify.leaderboards.models import Standing
+from amplify.leaderboards.models import PointsEntry, Standing
+from amplify.leaderboards.reactions import reversal_of, write
+from amplify.leaderboards.services import project
 from amplify.rewards import services
+from amplify.rewards.milestones import milestones
 from amplify.rewards.models import LeftOut, Push, Reward
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.uploading import upload_codes
@@ -109,3 +112,41 @@ def is_balanced(session: Session, campaign: Campaign) -> bool:
     reward = reward_of(session, campaign)
     counted = sum(p.amount_minor for p in pushes_of(session, campaign) if p.state not in ("cancelled", "suppressed"))
     return counted == reward.spent_minor and (reward.budget_minor is None or counted <= reward.budget_minor)
+
+
+def make_milestone(
+    session: Session, brand: Brand, at_least: int = 3, times: int = 1, trigger: str = "conversion", **more: Any
+) -> Campaign:
+    """A live campaign that rewards each further `at_least`; `codes`: from a pool."""
+    rule = {"trigger": trigger, "at_least": at_least, "when": "reached", "times": times}
+    campaign = make_rewarded(session, brand, rule=rule, **more)
+    campaigns.start_due(session, START)
+    return campaign
+
+
+def earn(session: Session, campaign: Campaign, advocate: Advocate, n: int = 1, cause: str = "conversion") -> None:
+    """`n` purchases (or visits by people) through a link of theirs in this campaign, in the points ledger."""
+    first = session.scalar(sa.select(sa.func.count(PointsEntry.id))) or 0
+    place = {
+        "brand_id": campaign.brand_id, "advocate_id": advocate.id, "campaign_id": campaign.id, "link_id": None,
+        "business_line_id": None, "location_id": None, "channel": "", "cause": cause, "reverses_id": None,
+        "milli_points": 5000, "is_reward_eligible": True, "occurred_at": clock.now(),
+    }  # fmt: skip
+    kind = {"conversion": "conversion", "human_click": "click"}[cause]
+    write(session, [place | {"cause_key": f"{kind}:{first + i}"} for i in range(1, n + 1)])
+
+
+def give_back(session: Session, campaign: Campaign, advocate: Advocate) -> None:
+    """Their latest purchase that stands is given back."""
+    mine = PointsEntry.campaign_id == campaign.id, PointsEntry.advocate_id == advocate.id
+    gone = sa.select(PointsEntry.reverses_id).where(PointsEntry.reverses_id.is_not(None))
+    stands = sa.select(PointsEntry).where(*mine, PointsEntry.reverses_id.is_(None), PointsEntry.id.not_in(gone))
+    entry = session.scalars(stands.order_by(PointsEntry.id.desc()).limit(1)).one()
+    write(session, [reversal_of(entry, "refund", f"refund:{entry.id}")])
+
+
+def catch_up(session: Session) -> None:
+    """The worker's rounds until there is nothing left to do."""
+    while project(session, 500) + milestones(session, 500):
+        session.flush()
+        session.expire_all()

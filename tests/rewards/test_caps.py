@@ -12,8 +12,9 @@ from amplify.campaigns.models import Campaign
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards import caps, planning, services
 from amplify.rewards.dry_run import dry_run
+from amplify.rewards.giving import Unsettled
 from amplify.rewards.models import Push, Reward, Tally
-from amplify.rewards.planning import Unsettled, plan
+from amplify.rewards.planning import plan
 from tests.rewards.conftest import Sessions
 from tests.rewards.making import (
     START,

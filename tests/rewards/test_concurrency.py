@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,12 +12,25 @@ from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.core.errors import Conflict
 from amplify.leaderboards.models import Snapshot
+from amplify.leaderboards.services import project
 from amplify.rewards import planning, services
-from amplify.rewards.models import LeftOut, Push, Reward, RewardCode
-from amplify.rewards.planning import Unsettled, plan
+from amplify.rewards.awarding import award_in
+from amplify.rewards.giving import Unsettled
+from amplify.rewards.milestones import milestones
+from amplify.rewards.models import LeftOut, Milestone, Push, Reward, RewardCode
+from amplify.rewards.planning import plan
 from tests.campaigns.making import campaign_in
 from tests.rewards.conftest import Sessions
-from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded
+from tests.rewards.making import (
+    START,
+    catch_up,
+    earn,
+    is_balanced,
+    make_advocates,
+    make_brand,
+    make_milestone,
+    make_rewarded,
+)
 
 WRITERS = 16
 
@@ -89,6 +103,43 @@ def test_sixteen_planners_never_pass_the_budget_and_never_give_a_code_twice(
         assert session.scalar(sa.select(sa.func.count(LeftOut.id))) == people - given
         taken = session.scalars(sa.select(RewardCode.push_id).where(RewardCode.push_id.is_not(None))).all()
         assert len(taken) == (given if kind == "code_pool" else 0)
+        assert is_balanced(session, session.get_one(Campaign, campaign_id))
+
+
+@pytest.mark.parametrize("kind", ["code_pool", "generated_code"])
+def test_sixteen_writers_give_the_last_milestones_once_and_never_more_than_there_is(
+    sessions: Sessions, kind: str
+) -> None:
+    people, enough = 60, 25
+    with sessions() as session, session.begin():
+        brand = make_brand(session)
+        advocates = make_advocates(session, brand, people)
+        more: dict[str, Any] = {"codes": enough} if kind == "code_pool" else {"budget_minor": enough * 500 + 499}
+        campaign = make_milestone(session, brand, at_least=1, **more)
+        for advocate in advocates:
+            earn(session, campaign, advocate)
+        while project(session, 500):
+            session.flush()
+        campaign_id = campaign.id
+
+    def writer(number: int) -> int:
+        """Half of them are workers' rounds, half give without the cursor that keeps rounds apart."""
+        done = 0
+        for _time in range(5):
+            try:
+                with sessions() as session, session.begin():
+                    done += milestones(session, 9) if number % 2 else award_in(session, campaign_id, 3)
+            except Unsettled:
+                continue
+        return done
+
+    at_once(WRITERS, writer)
+    with sessions() as session:
+        catch_up(session)
+        pushes = session.scalars(sa.select(Push)).all()
+        assert len(pushes) == len({push.advocate_id for push in pushes}) == enough
+        assert len({push.code for push in pushes}) == len({push.rank for push in pushes}) == enough
+        assert session.scalar(sa.select(sa.func.count(Milestone.id)).where(Milestone.state == "waiting")) == 35
         assert is_balanced(session, session.get_one(Campaign, campaign_id))
 
 

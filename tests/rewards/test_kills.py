@@ -14,10 +14,10 @@ import sqlalchemy as sa
 
 from amplify.campaigns.models import Campaign
 from amplify.core.failpoints import EXIT_CODE
-from amplify.rewards.models import Push
+from amplify.rewards.models import Milestone, Push
 from tests.delivery.mailserver import MailServer, listening
 from tests.rewards.conftest import Sessions
-from tests.rewards.making import is_balanced, make_advocates, make_brand, make_rewarded
+from tests.rewards.making import earn, is_balanced, make_advocates, make_brand, make_milestone, make_rewarded
 
 PEOPLE = 24
 KILLS = 4
@@ -25,6 +25,11 @@ KILLS = 4
 PLACES = (
     "start-after-freeze", "start-before-commit", "freeze-before-commit", "freeze-after-commit:2", "plan-before-commit",
     "plan-after-commit:2", "order-before-commit", "order-after-commit", "send-before:3", "send-after:5",
+)  # fmt: skip
+# The same for what is reached: the rows of the steps, then the pushes with codes and budget, then the mails.
+MILESTONE_PLACES = (
+    "milestone-before-commit:2", "milestones-after-commit:3", "award-before-commit", "award-before-commit:2",
+    "order-before-commit", "order-after-commit", "send-before:3", "send-after:5",
 )  # fmt: skip
 
 
@@ -97,6 +102,24 @@ def test_a_worker_killed_at_every_place_leaves_one_push_and_one_code_for_each(
         # The one mail that was on the wire when its sender died came again, to the byte but for the date.
         copies = Counter(str(mail["Message-ID"]) for mail in mails.mails)
         assert sorted(copies.values()) == [1] * (PEOPLE - 1) + [2]
+
+
+def test_a_worker_killed_at_every_place_of_a_milestone_gives_it_once(
+    sessions: Sessions, own_database: str, tmp_path: Path
+) -> None:
+    with sessions() as session, session.begin():
+        brand = make_brand(session)
+        advocates = make_advocates(session, brand, PEOPLE)
+        campaign = make_milestone(session, brand, at_least=2, codes=PEOPLE, budget_minor=500 * PEOPLE)
+        for advocate in advocates:
+            earn(session, campaign, advocate, 3)
+    with listening() as mails:
+        for place in MILESTONE_PLACES:
+            assert run(start_worker(own_database, tmp_path, mails, place)) == EXIT_CODE, place
+        assert run(start_worker(own_database, tmp_path, mails)) == 0
+        assert audit(sessions, mails, crashes_while_sending=1) == []
+    with sessions() as session:
+        assert session.scalar(sa.select(sa.func.count(Milestone.id)).where(Milestone.state == "given")) == PEOPLE
 
 
 def test_workers_killed_at_random_lose_and_double_nothing(

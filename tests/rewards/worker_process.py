@@ -10,10 +10,13 @@ from amplify.app import create_app
 from amplify.campaigns import services as campaigns
 from amplify.core import jobs
 from amplify.core.db import db
+from amplify.core.failpoints import reach
 from amplify.core.settings import Settings
 from amplify.delivery.jobs import release_due
 from amplify.leaderboards import freezing
+from amplify.leaderboards.services import project
 from amplify.rewards import planning
+from amplify.rewards.milestones import milestones
 from tests.rewards.making import START
 
 # Small, so that few people make many transactions.
@@ -24,8 +27,18 @@ def work() -> None:
     """Until nothing is left to do."""
     campaigns.ring(db.session, START)
     db.session.commit()
-    while jobs.drain(db.session) + release_due(db.session, 8):
+    while _round() + jobs.drain(db.session) + release_due(db.session, 8):
         db.session.commit()
+
+
+def _round() -> int:
+    """The rounds that milestones follow; a transaction each, as the worker does it."""
+    moved = 0
+    for work in (project, milestones):
+        moved += work(db.session, 9)
+        db.session.commit()
+        reach(f"{work.__name__}-after-commit")
+    return moved
 
 
 if __name__ == "__main__":
