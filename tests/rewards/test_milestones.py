@@ -117,13 +117,15 @@ def test_the_mail_says_what_was_reached_in_the_words_of_the_reader(
     for advocate in advocates[:2]:
         earn(session, campaign, advocate, 3)
     catch_up(session)
+    jobs.drain(session)
+    english, spanish = (render(mail, brand) for mail in reward_mails(session))
+    assert "Your links have led to 3 purchases at Acme." in english.text
+    assert "Your links have led to 3 purchases at Acme." in english.html
+    assert "You are number" not in english.text + english.html
+    assert "Tus enlaces han llevado a 3 compras en Acme." in spanish.text
+    assert {mail.context["code"] for mail in reward_mails(session)} == {p.code for p in pushes_of(session, campaign)}
     send(session)
     assert states(session, campaign) == ["sent", "sent"]
-    english, spanish = (render(mail, brand).text for mail in reward_mails(session))
-    assert "Your links have led to 3 purchases at Acme." in english
-    assert "You are number" not in english
-    assert "3 compras" in spanish
-    assert {mail.context["code"] for mail in reward_mails(session)} == {p.code for p in pushes_of(session, campaign)}
 
 
 @pytest.mark.parametrize("trigger", ["share", "post", "like", "follow", "review", "nps", "promoter"])

@@ -1,6 +1,7 @@
 """The console's campaign pages, as a marketer uses them."""
 
 import io
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -343,3 +344,32 @@ def test_every_page_speaks_spanish(session: Session, marketer: Client, brand: Br
     )
     assert shown.status_code == 200
     assert 'lang="es"' in shown.text
+
+
+@pytest.mark.usefixtures("in_may_2030")
+@pytest.mark.parametrize("locale", ["en", "es"])
+def test_a_milestone_is_written_shown_and_explained(
+    session: Session, client: Client, brand: Brand, only: Any, locale: str
+) -> None:
+    user = a_user(session, brand, "marketer")
+    user.locale = locale
+    session.flush()
+    client.sign_in(user)
+    rule = {"trigger": "conversion", "at_least": "3", "given": "reached", "times": "5"}
+    assert client.post_form("/console/campaigns", FORM | rule).status_code == 302
+    campaign = only()
+    reward = services.reward_of(session, campaign)
+    assert reward is not None
+    assert reward.rule == {"trigger": "conversion", "at_least": 3, "when": "reached", "times": 5}
+    said = {"en": "For each further 3 purchases, at most 5 times", "es": "Por cada 3 compras más, como mucho 5 veces"}
+    for page in ("", "/dry-run", "/results"):
+        assert said[locale] in client.get(f"/console/campaigns/{campaign.id}{page}").text
+    form = client.get(f"/console/campaigns/{campaign.id}/edit").text
+    assert re.search(r'<option selected value="reached">', form)
+
+
+@pytest.mark.usefixtures("in_may_2030")
+def test_a_milestone_on_the_rank_is_refused_at_its_field(marketer: Client) -> None:
+    answer = marketer.post_form("/console/campaigns", FORM | {"given": "reached", "at_least": "3"})
+    assert answer.status_code == 422
+    assert "A rank is known at a start only." in answer.text
