@@ -834,7 +834,8 @@ def upgrade() -> None:
         sa.Column("occurrence", sa.Integer(), nullable=False),
         sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("reward_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("locale", sa.String(length=8), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
@@ -863,8 +864,9 @@ def upgrade() -> None:
             "advocate_id",
             "campaign_id",
             "occurrence",
+            "step",
             "channel",
-            name=op.f("uq_pushes_advocate_id_campaign_id_occurrence_channel"),
+            name=op.f("uq_pushes_advocate_id_campaign_id_occurrence_step_channel"),
         ),
         sa.UniqueConstraint("message_id", name=op.f("uq_pushes_message_id")),
     )
@@ -1100,6 +1102,37 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_head_hits_link_id")),
         sa.PrimaryKeyConstraint("run", "visitor", "link_id", name=op.f("pk_head_hits")),
     )
+    op.create_table(
+        "milestones",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("rule", sa.String(length=40), nullable=False),
+        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_milestones_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_milestones_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_milestones_campaign_id")),
+        sa.ForeignKeyConstraint(["push_id"], ["pushes.id"], name=op.f("fk_milestones_push_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_milestones")),
+        sa.UniqueConstraint(
+            "advocate_id", "campaign_id", "step", name=op.f("uq_milestones_advocate_id_campaign_id_step")
+        ),
+        sa.UniqueConstraint("push_id", name=op.f("uq_milestones_push_id")),
+    )
+    with op.batch_alter_table("milestones", schema=None) as batch_op:
+        batch_op.create_index("ix_milestones_campaign", ["campaign_id", "state"], unique=False)
+        batch_op.create_index(
+            "ix_milestones_waiting",
+            ["campaign_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
     op.create_table(
         "points_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1400,6 +1433,15 @@ def downgrade() -> None:
         batch_op.drop_index("ix_points_entries_advocate")
 
     op.drop_table("points_entries")
+    with op.batch_alter_table("milestones", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_milestones_waiting",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index("ix_milestones_campaign")
+
+    op.drop_table("milestones")
     op.drop_table("head_hits")
     with op.batch_alter_table("first_clicks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_first_clicks_at"))
