@@ -100,7 +100,7 @@ ELSEWHERE: Mapping[str, str] = {
     "click_verdicts": "what a click was",
     "click_counts": "sums of them by link and hour",
     "first_clicks": "hashes of friends, deleted after a day",
-    "head_hits": "hashes of friends, deleted after seconds",
+    "recent_clicks": "hashes of friends, deleted after minutes",
     "corrections": "which clicks count otherwise than before, until that is in points_entries",
     "conversions": "orders of friends, under the shop's own id",
     "refunds": "the same",

@@ -1,4 +1,4 @@
-"""A person's click confirms the share that it came through."""
+"""A person's click confirms the share that it came through, until it turns out to be no person's."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from amplify.sharing import services as sharing
 from amplify.sharing.models import Share, ShareLink
-from amplify.tracking.models import Click
+from amplify.tracking.models import Click, ClickVerdict
 
 
 def confirm_shares(session: Session, human: Sequence[Click]) -> None:
@@ -18,3 +18,13 @@ def confirm_shares(session: Session, human: Sequence[Click]) -> None:
     for click in human:
         if click.link_id in links:
             sharing.confirm(session, links[click.link_id], click.at)
+
+
+def take_back_confirmations(session: Session, lost: Sequence[Click], *, until: int) -> None:
+    """What these clicks had confirmed is confirmed by the next person's click instead, if one came (up to `until`)."""
+    for click in lost:
+        if sharing.unconfirm(session, click.link_id, click.at) is None:
+            continue
+        later = sa.select(Click).where(Click.link_id == click.link_id, Click.id > click.id, Click.id <= until)
+        human = later.join(ClickVerdict, ClickVerdict.click_id == Click.id).where(ClickVerdict.verdict == "human")
+        confirm_shares(session, session.scalars(human.order_by(Click.id).limit(1)).all())

@@ -19,7 +19,10 @@ class HumansClicked:
 
 @dataclass(frozen=True)
 class ClicksReclassified:
-    """Under the rules of now these clicks are a person's first after all, and those are not; each in their order."""
+    """Judged again, these clicks are a person's first after all, and those are not; each in their order.
+
+    Under other rules, or since what came behind them shows them to be the beginning of a burst.
+    """
 
     gained: Sequence[tuple[Click, ShareLink]]
     lost: Sequence[tuple[Click, ShareLink]]

@@ -83,18 +83,22 @@ class FirstClick(Base):
     at: Mapped[Instant] = mapped_column(index=True)
 
 
-class HeadHit(Base):
-    """When a visitor last asked for a link by HEAD; what they GET within seconds of it is no person's either.
+class RecentClick(Base):
+    """A click of the last minutes, by visitor: bursts are seen by these, and they are what a burst takes back.
 
-    Written by the tracker and deleted by it after those seconds, so it holds a handful of rows. `run` as above.
+    Written and deleted by the tracker alone (see recent.py). No foreign keys: nobody reads a row without its click, and
+    the hot path of the tracker pays for each. `run` as above.
     """
 
-    __tablename__ = "head_hits"
+    __tablename__ = "recent_clicks"
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    click_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    visitor: Mapped[str] = mapped_column(sa.String(32), index=True)
+    link_id: Mapped[int] = mapped_column()
     at: Mapped[Instant]
+    is_head: Mapped[bool] = mapped_column()
 
 
 class AgentPattern(Base):

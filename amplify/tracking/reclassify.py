@@ -8,9 +8,7 @@ A run begins with a UTC day. Visitor keys end with theirs, so no window from bef
 raw clicks were removed (retention.py) every click keeps its verdict: without its fellows it cannot be judged.
 """
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,22 +18,14 @@ from sqlalchemy.orm import Session
 from amplify.core import clock, failpoints
 from amplify.core.bulk import insert_ignore
 from amplify.core.events import publish
-from amplify.sharing import services as sharing
 from amplify.sharing.models import ShareLink
-from amplify.tracking import counting, cursors, retention, verdicts
+from amplify.tracking import cursors, recent, retention, verdicts
 from amplify.tracking.confirming import confirm_shares
-from amplify.tracking.conversions import reconsider
 from amplify.tracking.events import ClicksReclassified
-from amplify.tracking.judging import as_row, judge_in_order
-from amplify.tracking.models import (
-    TRACKER,
-    Click,
-    ClickVerdict,
-    Correction,
-    FirstClick,
-    HeadHit,
-    Reclassification,
-)
+from amplify.tracking.judging import Change, judge_in_order
+from amplify.tracking.models import TRACKER, Click, ClickVerdict, Correction, FirstClick, RecentClick, Reclassification
+from amplify.tracking.revising import drop_noted, revise
+from amplify.tracking.verdicts import Verdict
 
 
 class Extent(NamedTuple):
@@ -43,23 +33,6 @@ class Extent(NamedTuple):
 
     start: int
     total: int
-
-
-@dataclass(frozen=True)
-class Change:
-    """A click whose verdict or rule is another one now."""
-
-    click: Click
-    before: str
-    after: verdicts.Verdict
-
-    @property
-    def is_gained(self) -> bool:
-        return self.before != "human" == self.after.name
-
-    @property
-    def is_lost(self) -> bool:
-        return self.before == "human" != self.after.name
 
 
 def extent_of(session: Session, since: datetime, brand_id: int | None = None) -> Extent:
@@ -122,15 +95,16 @@ def _current(session: Session) -> Reclassification | None:
 
 def _start_over(session: Session, run: Reclassification) -> None:
     """The rules changed in the middle: one run, one rule set. What is still to be told stays so."""
-    for kept in (FirstClick, HeadHit):
+    for kept in (FirstClick, RecentClick):
         session.execute(sa.delete(kept).where(kept.run == run.id), execution_options={"synchronize_session": False})
     run.rules_version, run.position, run.judged_at = verdicts.RULES_VERSION, run.start, None
     run.judged = run.changed = run.gained = run.lost = run.corrected = 0
 
 
-def _next(session: Session, run: Reclassification, limit: int) -> Sequence[Any]:
+def _next(session: Session, run: Reclassification, limit: int, before: int | None = None) -> Sequence[Any]:
     """The next clicks in their order, whosever they are, each with its verdict and rule and its brand's id."""
-    ahead = Click.id > run.position, Click.id <= cursors.place_of(session, cursors.TRACKER)
+    ahead = [Click.id > run.position, Click.id <= cursors.place_of(session, cursors.TRACKER)]
+    ahead += [Click.id < before] if before is not None else []
     return session.execute(
         sa.select(Click, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
         .join(ClickVerdict, ClickVerdict.click_id == Click.id)
@@ -142,9 +116,10 @@ def _next(session: Session, run: Reclassification, limit: int) -> Sequence[Any]:
 
 
 def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
-    rows = _next(session, run, limit)
+    rows = _next(session, run, limit, recent.first_in_doubt(session, TRACKER))
     if not rows:
-        # Held: the tracker must not judge by windows that are about to be others.
+        # Held: what the tracker may still take back is judged by one of the two at a time, and the tracker must not
+        # judge by windows that are about to be others.
         cursors.take(session, cursors.TRACKER, wait=True)
         rows = _next(session, run, limit)
     if not rows:
@@ -166,51 +141,35 @@ def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
 def _judge_again(session: Session, run: Reclassification, rows: Sequence[Any]) -> None:
     clicks = [row.Click for row in rows]
     judged = judge_in_order(session, clicks, run=run.id)
-    pairs = zip(rows, judged, strict=True)
-    changed = [(row, new) for row, new in pairs if (row.verdict, row.rule) != (new.name, new.rule)]
-    changes = [Change(row.Click, row.verdict, new) for row, new in changed]
-    if changes:
-        replaced = [{"click_id": change.click.id, **as_row(change.after)} for change in changes]
-        session.execute(sa.update(ClickVerdict), replaced)
-        _count(session, changed)
-    gained = [change.click for change in changes if change.is_gained]
-    lost = [change.click for change in changes if change.is_lost]
-    _note(session, run, gained, lost)
-    human = [click for click, verdict in zip(clicks, judged, strict=True) if verdict.name == "human"]
-    for click in lost:
-        sharing.unconfirm(session, click.link_id, click.at)
-    confirm_shares(session, human)
-    others = [change.click.id for change in changes if change.before != change.after.name]
-    reconsider(session, others)
+    pairs = zip(rows, judged.verdicts, strict=True)
+    again = (Change(row.Click, Verdict(row.verdict, row.rule), new) for row, new in pairs)
+    changes = [*judged.changes, *(change for change in again if change.before != change.after)]
+    revise(session, changes, until=run.position)
+    confirm_shares(session, [click for click, new in zip(clicks, judged.verdicts, strict=True) if new.name == "human"])
+    _note(session, run, [change for change in changes if change.is_gained or change.is_lost])
     run.judged += len(clicks)
-    run.changed += len(others)
-    run.gained += len(gained)
-    run.lost += len(lost)
+    run.changed += sum(change.before.name != change.after.name for change in changes)
+    run.gained += sum(change.is_gained for change in changes)
+    run.lost += sum(change.is_lost for change in changes)
 
 
-def _count(session: Session, changed: Sequence[tuple[Any, verdicts.Verdict]]) -> None:
-    """Out of the roll-ups of their old verdicts, into those of their new ones."""
-    moves: Counter[counting.Cell] = Counter()
-    for row, new in changed:
-        moves[counting.cell(row.Click, row.verdict, row.rule, row.brand_id)] -= 1
-        moves[counting.cell(row.Click, new.name, new.rule, row.brand_id)] += 1
-    counting.move(session, moves)
-
-
-def _note(session: Session, run: Reclassification, gained: Sequence[Click], lost: Sequence[Click]) -> None:
-    """Remember who is to be told. A click that a run which started over had noted otherwise: the last word counts."""
-    if not (gained or lost):
+def _note(session: Session, run: Reclassification, changes: Sequence[Change]) -> None:
+    """Remember who is to be told."""
+    if not changes:
         return
-    links = {click.link_id for click in (*gained, *lost)}
+    links = {change.click.link_id for change in changes}
     found = session.execute(sa.select(ShareLink.id, ShareLink.advocate_id).where(ShareLink.id.in_(links)))
     advocates: dict[int, int] = dict(list(found))
     rows = [
-        {"run": run.id, "advocate_id": advocates[click.link_id], "click_id": click.id, "is_gained": is_gained}
-        for clicks, is_gained in ((gained, True), (lost, False))
-        for click in clicks
+        {
+            "run": run.id,
+            "advocate_id": advocates[change.click.link_id],
+            "click_id": change.click.id,
+            "is_gained": change.is_gained,
+        }
+        for change in drop_noted(session, run, changes)
     ]
-    if insert_ignore(session, Correction, rows) < len(rows):
-        session.execute(sa.update(Correction), rows)
+    insert_ignore(session, Correction, rows)
 
 
 def _hand_over(session: Session, run: Reclassification) -> None:
@@ -219,10 +178,10 @@ def _hand_over(session: Session, run: Reclassification) -> None:
     known = sa.select(FirstClick.link_id, FirstClick.visitor).where(FirstClick.run == run.id)
     old = FirstClick.run == TRACKER, sa.or_(FirstClick.at >= run.since, pair.in_(known))
     theirs = sa.select(ShareLink.id).where(ShareLink.brand_id == run.brand_id)
-    mine = sa.true() if run.brand_id is None else FirstClick.link_id.in_(theirs)
-    session.execute(sa.delete(FirstClick).where(*old, mine), execution_options={"synchronize_session": False})
-    session.execute(sa.update(FirstClick).where(FirstClick.run == run.id).values(run=TRACKER))
-    session.execute(sa.delete(HeadHit).where(HeadHit.run == run.id))
+    for kept, which in ((FirstClick, old), (RecentClick, (RecentClick.run == TRACKER,))):
+        mine = sa.true() if run.brand_id is None else kept.link_id.in_(theirs)
+        session.execute(sa.delete(kept).where(*which, mine), execution_options={"synchronize_session": False})
+        session.execute(sa.update(kept).where(kept.run == run.id).values(run=TRACKER))
     run.judged_at = clock.now()
 
 

@@ -22,6 +22,7 @@ from amplify.tracking.events import HumansClicked
 from amplify.tracking.judging import as_row, judge_in_order
 from amplify.tracking.models import Click, ClickVerdict
 from amplify.tracking.redirect import Hit, Target
+from amplify.tracking.revising import take_back
 
 FENCE = "clicks"
 
@@ -105,18 +106,20 @@ def track(session: Session, limit: int) -> int:
     unjudged = sa.select(Click).where(Click.id > cursor.position, Click.id <= last)
     clicks = session.scalars(unjudged.order_by(Click.id).limit(limit)).all()
     if clicks:
-        _judge(session, clicks)
+        _judge(session, clicks, cursor.position)
         cursor.move(clicks[-1].id)
     return len(clicks) + attribute_pending(session, limit)
 
 
-def _judge(session: Session, clicks: Sequence[Click]) -> None:
-    judged = list(zip(clicks, judge_in_order(session, clicks), strict=True))
+def _judge(session: Session, clicks: Sequence[Click], position: int) -> None:
+    found = judge_in_order(session, clicks)
+    take_back(session, found.changes, until=position)
+    judged = list(zip(clicks, found.verdicts, strict=True))
     ids = {click.link_id for click in clicks}
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(ids)))}
     rows = [{"click_id": click.id, **as_row(verdict)} for click, verdict in judged]
     if insert_ignore(session, ClickVerdict, rows) == len(rows):
-        cells = (counting.cell(click, found.name, found.rule, links[click.link_id].brand_id) for click, found in judged)
+        cells = (counting.cell(click, one.name, one.rule, links[click.link_id].brand_id) for click, one in judged)
         counting.move(session, Counter(cells))
     else:  # a cursor was put back by hand: some are counted already
         counting.rebuild(session, ids)

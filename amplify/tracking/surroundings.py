@@ -1,53 +1,57 @@
 """What happened near the clicks of one batch: bursts, mails, HEADs and the operator's list, read for all at once.
 
-Looks back at what the tracker keeps (windows of 24 hours, HEADs of seconds) and forward inside the batch. So a burst
-that comes in while the worker is up to date may have its first click judged before the second is known.
+Looks back at the clicks of the last minutes (recent.py) and forward inside the batch, and says which of those before
+the batch are in doubt now: with what has come meanwhile they may be part of a burst.
 """
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.asks.models import Ask
-from amplify.core.bulk import insert_ignore
 from amplify.delivery.models import Message
 from amplify.sharing.models import ShareLink
-from amplify.tracking import agent_list
+from amplify.tracking import agent_list, recent
 from amplify.tracking.agent_list import Listed
-from amplify.tracking.models import TRACKER, Click, HeadHit
+from amplify.tracking.models import TRACKER, Click
+from amplify.tracking.recent import Recent
 from amplify.tracking.verdicts import AFTER_MAIL, ALONE, BURST, HEADS, MAIL_BURST, Around
 
-# When a visitor's current 24 hours on a link were opened, by link and visitor.
-Window = dict[tuple[int, str], datetime]
-# Moments in order, by link and visitor.
-Moments = Mapping[tuple[int, str], Sequence[datetime]]
+# Moments in order, by link.
+Moments = Mapping[int, Sequence[datetime]]
 # The advocate and the campaign of a link: a mail's ask leads to the links of both.
 Owner = tuple[int, int]
+# An advocate's links in the eyes of one visitor.
+Path = tuple[Owner, str]
 
 
 class Surroundings:
-    """Of each click of a batch."""
+    """Of each click of a batch, and of those in doubt."""
 
     def __init__(
         self,
         owners: Mapping[int, Owner],
-        visits: Mapping[tuple[Owner, str], Moments],
+        visits: Mapping[Path, Moments],
         mails: Mapping[Owner, Sequence[datetime]],
-        heads: Moments,
+        heads: Mapping[Path, Moments],
         listed: Mapping[str, Listed],
+        too_often: Collection[int] = (),
+        in_doubt: Collection[int] = (),
     ) -> None:
         self._owners, self._visits, self._mails, self._heads, self._listed = owners, visits, mails, heads, listed
+        self._too_often, self.in_doubt = too_often, in_doubt
 
     def of(self, click: Click) -> Around:
         """What was near this click."""
-        owner, at, key = self._owners[click.link_id], click.at, (click.link_id, click.visitor)
-        visits = self._visits.get((owner, click.visitor))
-        listed, mails, heads = self._listed.get(click.user_agent), self._mails.get(owner), self._heads.get(key)
-        if not (visits or listed or mails or heads):
+        owner, at = self._owners[click.link_id], click.at
+        visits, heads = self._visits.get((owner, click.visitor)), self._heads.get((owner, click.visitor))
+        listed, mails = self._listed.get(click.user_agent), self._mails.get(owner)
+        is_often = click.id in self._too_often
+        if not (visits or listed or mails or heads or is_often):
             return ALONE  # nearly always
         since_mail = _since(mails, at) if mails else None
         within = BURST if since_mail is None else MAIL_BURST
@@ -55,22 +59,41 @@ class Surroundings:
             listed=listed,
             links=sum(_is_near(moments, at, within) for moments in visits.values()) if visits else 1,
             since_mail=since_mail,
-            has_head=bool(heads) and _is_near(heads or (), at, HEADS),
+            has_head=heads is not None and _is_near(heads.get(click.link_id, ()), at, HEADS),
+            is_often=is_often,
         )
 
 
-def read_surroundings(session: Session, clicks: Sequence[Click], windows: Window, run: int = TRACKER) -> Surroundings:
-    """For these clicks, which are in order; remembers their HEADs for the run's batches to come."""
+def read_surroundings(session: Session, clicks: Sequence[Click], run: int = TRACKER) -> Surroundings:
+    """For these clicks, which are in order; remembers them for the run's batches to come."""
     oldest = min(click.at for click in clicks)
-    recent = {key: at for key, at in windows.items() if at >= oldest - MAIL_BURST}
-    owners = _owners(session, {click.link_id for click in clicks} | {link_id for link_id, _ in recent})
+    listed = agent_list.look_up(session, {click.user_agent for click in clicks})
+    near = recent.read(session, clicks, listed, run)
+    recent.keep(session, near.new, oldest, run)
+    owners = _owners(session, {click.link_id for click in clicks} | {visit.link_id for visit in near.before})
+    visits, heads = _paths(near, owners, is_head=False), _paths(near, owners, is_head=True)
+    several = {path: links for path, links in visits.items() if len(links) > 1}
     return Surroundings(
         owners=owners,
-        visits=_visits(clicks, recent, owners),
-        mails=_mails(session, {owners[click.link_id] for click in clicks}, oldest),
-        heads=_heads(session, clicks, oldest, run),
-        listed=agent_list.look_up(session, {click.user_agent for click in clicks}),
+        visits=several,
+        mails=_mails(session, {owners[click.link_id] for click in clicks}, oldest - recent.IN_DOUBT),
+        heads=heads,
+        listed=listed,
+        too_often=near.too_often,
+        in_doubt=_in_doubt(near, owners, {*several, *heads}, oldest),
     )
+
+
+def _in_doubt(near: Recent, owners: Mapping[int, Owner], patterns: Set[Path], oldest: datetime) -> list[int]:
+    """The clicks before the batch that it may make part of a pattern."""
+    goes_on = patterns & {(owners[visit.link_id], visit.visitor) for visit in near.new}
+    return [
+        visit.click_id
+        for visit in near.before
+        if not visit.is_head
+        and visit.at >= oldest - recent.IN_DOUBT
+        and (owners[visit.link_id], visit.visitor) in goes_on
+    ]
 
 
 def _owners(session: Session, link_ids: set[int]) -> dict[int, Owner]:
@@ -79,21 +102,16 @@ def _owners(session: Session, link_ids: set[int]) -> dict[int, Owner]:
     return {link_id: (advocate_id, campaign_id) for link_id, advocate_id, campaign_id in rows}
 
 
-def _visits(
-    clicks: Sequence[Click], recent: Window, owners: Mapping[int, Owner]
-) -> dict[tuple[Owner, str], dict[tuple[int, str], list[datetime]]]:
-    """Of each visitor who asked for more than one link of an advocate: when, by link."""
-    found: dict[tuple[Owner, str], dict[tuple[int, str], list[datetime]]] = defaultdict(lambda: defaultdict(list))
-    for (link_id, visitor), at in recent.items():
-        found[owners[link_id], visitor][link_id, visitor].append(at)
-    for click in clicks:
-        if click.method != "HEAD" and not click.is_own:
-            found[owners[click.link_id], click.visitor][click.link_id, click.visitor].append(click.at)
-    several = {key: links for key, links in found.items() if len(links) > 1}
-    for links in several.values():
+def _paths(near: Recent, owners: Mapping[int, Owner], *, is_head: bool) -> dict[Path, dict[int, list[datetime]]]:
+    """When each visitor asked for which links of an advocate."""
+    found: dict[Path, dict[int, list[datetime]]] = defaultdict(lambda: defaultdict(list))
+    for visit in (*near.before, *near.new):
+        if visit.is_head is is_head:
+            found[owners[visit.link_id], visit.visitor][visit.link_id].append(visit.at)
+    for links in found.values():
         for moments in links.values():
             moments.sort()
-    return several
+    return dict(found)
 
 
 def _mails(session: Session, owners: set[Owner], oldest: datetime) -> dict[Owner, list[datetime]]:
@@ -110,25 +128,6 @@ def _mails(session: Session, owners: set[Owner], oldest: datetime) -> dict[Owner
         if sent_at is not None:
             found[advocate_id, campaign_id].append(sent_at)
     return found
-
-
-def _heads(
-    session: Session, clicks: Sequence[Click], oldest: datetime, run: int
-) -> dict[tuple[int, str], list[datetime]]:
-    """When visitors asked by HEAD, in this batch and shortly before it."""
-    session.execute(sa.delete(HeadHit).where(HeadHit.run == run, HeadHit.at < oldest - HEADS))
-    found: dict[tuple[int, str], list[datetime]] = defaultdict(list)
-    kept = sa.select(HeadHit.link_id, HeadHit.visitor, HeadHit.at).where(HeadHit.run == run)
-    for link_id, visitor, at in session.execute(kept):
-        found[link_id, visitor].append(at)
-    latest = {(click.link_id, click.visitor): click.at for click in clicks if click.method == "HEAD"}
-    rows = [{"run": run, "link_id": link_id, "visitor": visitor, "at": at} for (link_id, visitor), at in latest.items()]
-    if insert_ignore(session, HeadHit, rows) < len(rows):
-        session.execute(sa.update(HeadHit), rows)
-    for click in clicks:
-        if click.method == "HEAD":
-            found[click.link_id, click.visitor].append(click.at)
-    return {key: sorted(moments) for key, moments in found.items()}
 
 
 def _is_near(moments: Sequence[datetime], at: datetime, within: timedelta) -> bool:

@@ -10,7 +10,7 @@ from typing import Protocol
 from amplify.tracking import agents
 
 # Raise it when a rule changes: each verdict carries the version it was made by.
-RULES_VERSION = 2
+RULES_VERSION = 3
 # One count per visitor and link in this time. Visitor keys end with their UTC day (the salt is destroyed), so a
 # window never reaches over midnight: people are counted apart rather than followed.
 WINDOW = timedelta(hours=24)
@@ -29,6 +29,8 @@ AFTER_MAIL = timedelta(minutes=10)
 AT_DELIVERY = timedelta(seconds=20)
 # A visitor that asks by HEAD and by GET within this is a checker: browsers never ask by HEAD first.
 HEADS = timedelta(seconds=10)
+# Who asks for one link more often than this is a repeat whatever comes, and no burst is looked for in the rest.
+OFTEN, OFTEN_WITHIN = 20, timedelta(minutes=4)
 
 
 class Hit(Protocol):
@@ -64,6 +66,8 @@ class Around:
     since_mail: timedelta | None = None
     # This visitor asked for this link by HEAD within HEADS.
     has_head: bool = False
+    # This visitor asked for this link OFTEN within OFTEN_WITHIN before.
+    is_often: bool = False
 
 
 ALONE = Around()
@@ -71,9 +75,12 @@ ALONE = Around()
 
 def judge(hit: Hit, *, counted_before: bool, around: Around = ALONE) -> Verdict:
     """The verdict. `counted_before`: this visitor's human click on this link counted within the last WINDOW."""
-    return (
-        _by_request(hit) or _by_agent(hit, around.listed) or _by_pattern(hit, around) or _by_person(hit, counted_before)
-    )
+    return by_itself(hit, around.listed) or _by_pattern(hit, around) or _by_person(hit, counted_before)
+
+
+def by_itself(hit: Hit, listed: tuple[str, str] | None) -> Verdict | None:
+    """What a request says of itself; None: only what was near it can tell a machine from a person."""
+    return _by_request(hit) or _by_agent(hit, listed)
 
 
 def is_machine(hit: Hit) -> bool:
@@ -101,6 +108,8 @@ def _by_agent(hit: Hit, listed: tuple[str, str] | None) -> Verdict | None:
 def _by_pattern(hit: Hit, around: Around) -> Verdict | None:
     if hit.is_own:
         return None
+    if around.is_often:
+        return Verdict("duplicate", "visitor-often")
     if around.has_head:
         return Verdict("scanner", "head-burst")
     if around.links >= BURST_LINKS:

@@ -10,12 +10,15 @@ from tools.clicks import report
 from tools.clicks.replay import Judged, replay
 from tools.clicks.requests import read
 
+# Small batches, so that bursts are seen from the inside; one by one it takes minutes (and tests/tracking/test_bursts.py
+# says that it makes no difference).
+AT_ONCE = 10
 DOCUMENT = Path(__file__).parents[2] / "docs" / "clicks.md"
 
 
 @pytest.fixture
 def judged(session: Session) -> list[Judged]:
-    return replay(session, read())
+    return replay(session, read(), at_once=AT_ONCE)
 
 
 def test_machines_are_caught_and_people_are_not_lost(judged: list[Judged]) -> None:

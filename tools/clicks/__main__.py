@@ -1,7 +1,7 @@
 """Measures the verdicts on the labelled requests: `python -m tools.clicks` prints the figures and a line per family.
 
---singly   judge each request before anything of the next is known (a worker that never falls behind)
---make     write the set anew from its tables (tests/fixtures/clicks/*.toml)
+--at-once N   judge so many requests at once; with one (the default) each before anything of the next is known
+--make        write the set anew from its tables (tests/fixtures/clicks/*.toml)
 """
 
 import argparse
@@ -38,7 +38,7 @@ def empty_database() -> Iterator[Session]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--pause", type=float, default=600, help="seconds between two rounds of the worker")
+    parser.add_argument("--at-once", type=int, default=1, help="how many requests are judged at once")
     parser.add_argument("--make", action="store_true", help="write the set anew from its tables")
     given = parser.parse_args()
     if given.make:
@@ -47,7 +47,7 @@ def main() -> None:
         return
     requests = read()
     with empty_database() as session:
-        judged = replay(session, requests, pause_seconds=given.pause)
+        judged = replay(session, requests, at_once=given.at_once)
     agents = len({request.agent for request in requests})
     print(f"Rule set {RULES_VERSION}, {len(requests):,} requests, {agents:,} different agents.\n")
     print("\n".join([*report.summary(judged), "", *report.table(judged)]))
