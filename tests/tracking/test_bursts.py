@@ -212,9 +212,9 @@ def as_if_nothing_had_been_judged(session: Session) -> None:
     session.expire_all()
 
 
-@given(seed=st.integers(0, 10**9), many=st.integers(1, 120))
+@given(seed=st.integers(0, 10**9), many=st.integers(1, 90))
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 def test_however_the_clicks_are_cut_into_batches_the_same_comes_of_them(world: World, seed: int, many: int) -> None:
     with undone(world.session):

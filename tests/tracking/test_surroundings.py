@@ -145,4 +145,4 @@ def test_what_is_near_is_read_for_all_clicks_at_once(world: World) -> None:
         sa.event.remove(connection, "before_cursor_execute", note)
         return len(run)
 
-    assert statements(60) == statements(1) == 5
+    assert statements(60) == statements(1) == 6
