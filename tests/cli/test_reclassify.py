@@ -52,8 +52,9 @@ def world(environment: dict[str, str], whole_app: APIFlask) -> Any:
 @pytest.mark.parametrize(
     ("reached", "killed_after", "goes_on_with"),
     [
-        (3, f"1000 of {CLICKS} clicks", f"{CLICKS} of {CLICKS} clicks"),
-        (6, "500 of 866 corrections", "866 of 866 corrections"),
+        # From the 700th on the tracker's last batch might have taken something back: these are judged apart.
+        (3, f"700 of {CLICKS} clicks", f"1200 of {CLICKS} clicks"),
+        (7, "500 of 866 corrections", "866 of 866 corrections"),
     ],
 )
 def test_a_run_that_is_killed_goes_on_and_judges_nothing_twice(
