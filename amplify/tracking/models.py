@@ -86,8 +86,8 @@ class FirstClick(Base):
 class RecentClick(Base):
     """A click of the last minutes, by visitor: bursts are seen by these, and they are what a burst takes back.
 
-    Written and deleted by the tracker alone (see recent.py). No foreign keys: nobody reads a row without its click, and
-    the hot path of the tracker pays for each. `run` as above.
+    Written and deleted by the tracker alone (see recent.py). No foreign key to the click, whose row may be removed first:
+    nobody reads this one without it. `run` as above.
     """
 
     __tablename__ = "recent_clicks"
@@ -96,7 +96,7 @@ class RecentClick(Base):
     run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     click_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     visitor: Mapped[str] = mapped_column(sa.String(32), index=True)
-    link_id: Mapped[int] = mapped_column()
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"))
     at: Mapped[Instant]
     is_head: Mapped[bool] = mapped_column()
 
