@@ -1094,15 +1094,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_first_clicks_at"), ["at"], unique=False)
 
     op.create_table(
-        "head_hits",
-        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("visitor", sa.String(length=32), nullable=False),
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_head_hits_link_id")),
-        sa.PrimaryKeyConstraint("run", "visitor", "link_id", name=op.f("pk_head_hits")),
-    )
-    op.create_table(
         "milestones",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1164,6 +1155,23 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("points_entries", schema=None) as batch_op:
         batch_op.create_index("ix_points_entries_advocate", ["advocate_id", "occurred_at"], unique=False)
+
+    op.create_table(
+        "recent_clicks",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_head", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_recent_clicks_link_id")),
+        sa.PrimaryKeyConstraint("run", "click_id", name=op.f("pk_recent_clicks")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("recent_clicks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recent_clicks_visitor"), ["visitor"], unique=False)
 
     op.create_table(
         "reward_codes",
@@ -1429,6 +1437,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_reward_codes_free")
 
     op.drop_table("reward_codes")
+    with op.batch_alter_table("recent_clicks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recent_clicks_visitor"))
+
+    op.drop_table("recent_clicks")
     with op.batch_alter_table("points_entries", schema=None) as batch_op:
         batch_op.drop_index("ix_points_entries_advocate")
 
@@ -1442,7 +1454,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_milestones_campaign")
 
     op.drop_table("milestones")
-    op.drop_table("head_hits")
     with op.batch_alter_table("first_clicks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_first_clicks_at"))
 
