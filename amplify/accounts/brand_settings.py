@@ -21,13 +21,9 @@ PLAIN = (
     "privacy_url",
     "ask_every_days",
     "declined_rest_days",
-    "quiet_from_hour",
-    "quiet_until_hour",
     "keep_clicks_days",
     "risk_hold",
     "risk_refuse",
-    "cap_messages",
-    "cap_days",
 )
 
 

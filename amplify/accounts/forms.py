@@ -136,8 +136,6 @@ class SettingsForm(Form):
     detractor_max = number_field(_l("Detractors answer at most"), 0, 10, DecimalField)
     ask_every_days = number_field(_l("Days between two asks"), 1, 3650)
     declined_rest_days = number_field(_l("Days of rest after a no"), 1, 3650)
-    quiet_from_hour = number_field(_l("Quiet from hour"), 0, 23, hint=_l("In the customer's own time zone."))
-    quiet_until_hour = number_field(_l("Quiet until hour"), 0, 23)
     risk_hold = number_field(
         _l("Hold from a risk of"), 1, 100, hint=_l("Points and rewards wait until somebody of you has decided.")
     )
@@ -149,8 +147,6 @@ class SettingsForm(Form):
         [Length(max=12_000)],
         description=_l("One per line, such as mail.example.com, besides those that Amplify knows."),
     )
-    cap_messages = number_field(_l("Messages per person at most"), 0, 1000, hint=_l("Over all campaigns; 0: no limit."))
-    cap_days = number_field(_l("In so many days"), 1, 365)
     suggestions_en = _lines(_l("Suggested texts in English"))
     suggestions_es = _lines(_l("Suggested texts in Spanish"))
 
@@ -166,14 +162,10 @@ SECTIONS = (
     ),
     (
         _l("Contact"),
-        _l("Nobody is written to more often, or at night."),
+        _l("Nobody is asked more often. Quiet hours and more limits are under Channels."),
         (
             "ask_every_days",
             "declined_rest_days",
-            "quiet_from_hour",
-            "quiet_until_hour",
-            "cap_messages",
-            "cap_days",
         ),
     ),
     (

@@ -16,6 +16,7 @@ def install() -> None:
     """Once, when the views are imported."""
     nav.add("accounts.home", _l("Overview"), "layout-dashboard", order=10)
     nav.add("accounts.settings", _l("Settings"), "settings", order=80, roles=("admin",))
+    nav.add("channels.index", _l("Channels"), "bell", order=81, roles=("admin",))
     nav.add("accounts.people", _l("People"), "users", order=82, roles=("admin",))
     nav.add("accounts.keys", _l("Keys"), "key-round", order=84, roles=("admin",))
     nav.add("accounts.audit_log", _l("Audit log"), "history", order=86, roles=("admin",))

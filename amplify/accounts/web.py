@@ -10,7 +10,7 @@ from flask_login import user_logged_out
 from flask_security import FSQLALiteUserDatastore, Security, user_authenticated
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
-from amplify.accounts import bounce_intake, guard, limits, sessions
+from amplify.accounts import bounce_intake, channel_views, guard, limits, sessions
 from amplify.accounts.mail import StaffMail
 from amplify.accounts.models import Role, User
 from amplify.core import clock
@@ -82,6 +82,7 @@ def install(app: Flask) -> None:
     guard.install(app)
     app.register_error_handler(CSRFError, _of_csrf)
     app.register_blueprint(bounce_intake.blueprint)
+    app.register_blueprint(channel_views.blueprint)
 
 
 def _install_limiter(app: Flask, limiter: Limiter) -> None:

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import click
 
-from amplify.accounts import audit
+from amplify.accounts import channels as services
 from amplify.brands.services import brand_by_slug
 from amplify.cli.common import database, json_option, show
-from amplify.core.outgoing import Client
 from amplify.core.settings import load
 from amplify.delivery import bounces, endpoints
+from amplify.delivery.channel import ways
 
 ACTOR = "command-line"
-WAYS = ("email", "webpush", "webhook")
 brand_option = click.option("--brand", "slug", required=True, help="The brand's short name.")
 
 
@@ -43,12 +42,9 @@ def add_webhook(url: str, slug: str, as_json: bool) -> None:
 
     Said again for an address that was ended, it is used again, with a new secret.
     """
-    settings = load()
     with database() as session:
-        Client.of(settings).check("url", url)
         brand = brand_by_slug(session, slug)
-        endpoint, secret = endpoints.add_webhook(session, brand.id, url, settings.secret)
-        audit.record(session, brand.id, ACTOR, "webhook.added", "endpoint", str(endpoint.id), {"host": endpoint.shown})
+        endpoint, secret = services.add_program(session, brand, url, load(), ACTOR)
         session.commit()
         show({"id": endpoint.id, "host": endpoint.shown, "secret": secret}, as_json)
 
@@ -62,26 +58,24 @@ def channels(slug: str, order: str, per_minute: tuple[str, ...], as_json: bool) 
     """Show the brand's ways to people and their limits, after changing what is given."""
     with database() as session:
         brand = brand_by_slug(session, slug)
-        before = {"order": brand.channel_order, "per_minute": brand.per_minute}
-        brand.channel_order = _order(order) if order else brand.channel_order
-        brand.per_minute = {**brand.per_minute, **dict(_limit(text) for text in per_minute)}
-        after = {"order": brand.channel_order, "per_minute": brand.per_minute}
-        if after != before:
-            audit.record(session, brand.id, ACTOR, "channels.changed", "brand", brand.slug, after)
+        wanted = _order(order) if order else brand.channel_order
+        limits = {**brand.per_minute, **dict(_limit(text) for text in per_minute)}
+        services.change(session, brand, ACTOR, order=wanted, per_minute=limits)
         session.commit()
+        after = {"order": brand.channel_order, "per_minute": brand.per_minute}
         ended = [one.shown for one in endpoints.webhooks(session, brand.id) if not one.is_open]
         show({**after, "ended_webhooks": ended}, as_json)
 
 
 def _order(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
-    if not set(names) <= set(WAYS) or len(set(names)) != len(names):
-        raise click.BadParameter(f"each of {', '.join(WAYS)} at most once", param_hint="--order")
+    if not set(names) <= set(ways()) or len(set(names)) != len(names):
+        raise click.BadParameter(f"each of {', '.join(ways())} at most once", param_hint="--order")
     return names
 
 
 def _limit(text: str) -> tuple[str, int]:
     name, _, number = text.partition("=")
-    if name not in WAYS or not number.isdecimal() or int(number) > 1_000_000:
-        raise click.BadParameter(f"CHANNEL=N, with one of {', '.join(WAYS)}", param_hint="--per-minute")
+    if name not in ways() or not number.isdecimal() or int(number) > 1_000_000:
+        raise click.BadParameter(f"CHANNEL=N, with one of {', '.join(ways())}", param_hint="--per-minute")
     return name, int(number)

@@ -1,15 +1,15 @@
 """Rewards bring blueprints: the campaign pages (views.py), those about what is given, about giving it, and about
-what it brought."""
+what it brought; and the page of deliveries."""
 
 from flask import Flask
 
-from amplify.rewards import api, effect_views, giving_views, result_views
+from amplify.rewards import api, delivery_views, effect_views, giving_views, result_views
 from amplify.rewards.claims import opened
 
 
 def install(app: Flask) -> None:
     """Once, when the application is built."""
-    for module in (result_views, giving_views, effect_views):
+    for module in (result_views, giving_views, effect_views, delivery_views):
         app.register_blueprint(module.blueprint)
     app.register_blueprint(api.postback)
     app.add_template_filter(opened, "opened")

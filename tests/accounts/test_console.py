@@ -197,8 +197,7 @@ class TestSettings:
             "name": "Acme", "default_locale": "en", "timezone": "Europe/Madrid", "accent": "#0b6bcb",
             "target_hosts": "shop.example\nwww.shop.example", "postal_address": "Main Street 1",
             "promoter_min": "9", "detractor_max": "6.5", "ask_every_days": "30", "declined_rest_days": "180",
-            "quiet_from_hour": "21", "quiet_until_hour": "8", "risk_hold": "40", "risk_refuse": "80",
-            "cap_messages": "3", "cap_days": "7",
+            "risk_hold": "40", "risk_refuse": "80",
             "suggestions_es": "Me gustó.\n\nVolveré.",
             **changes,
         }  # fmt: skip
@@ -236,7 +235,6 @@ class TestSettings:
             ("promoter_min", "NaN", "between 0 and 10"),
             ("promoter_min", "Infinity", "between 0 and 10"),
             ("ask_every_days", "9" * 40, "between 1 and 3650"),
-            ("quiet_from_hour", "24", "between 0 and 23"),
             ("logo_url", "javascript:alert(1)", "begins with https://"),
             ("name", "", "Please fill this in."),
             ("keep_clicks_days", "0", "Between 1 and 3650 days."),
