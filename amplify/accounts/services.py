@@ -13,7 +13,7 @@ from amplify.accounts.passwords import MIN_LENGTH, hashed
 from amplify.accounts.signing import create_signing_key, rotate_signing_key, verify_signed
 from amplify.brands.models import Brand
 from amplify.core.bulk import insert_ignore
-from amplify.core.errors import Conflict, Invalid, NotFound
+from amplify.core.errors import Conflict, Forbidden, Invalid, NotFound
 from amplify.core.i18n import best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import ROLES
@@ -86,6 +86,19 @@ def staff_member(session: Session, brand_id: int, user_id: int) -> User:
     user = session.scalar(sa.select(User).where(User.brand_id == brand_id, User.id == user_id))
     if not user:
         raise NotFound(_l("There is no such person."))
+    return user
+
+
+def acting(session: Session, brand_id: int, email: str, *roles: str) -> User:
+    """Who acts on the command line: a member of the staff who may sign in and has one of these roles.
+
+    Raises NotFound, Forbidden("role").
+    """
+    user = session.scalar(sa.select(User).where(User.brand_id == brand_id, User.email == email.strip().lower()))
+    if user is None or not user.active:
+        raise NotFound(_l("There is no such person."), field="as", rule="unknown-person")
+    if not user.role_names & set(roles):
+        raise Forbidden(_l("This role may not do that."), field="as", rule="role")
     return user
 
 

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from amplify.core.db import db
 from amplify.core.errors import AmplifyError
 
+brand_option = click.option("--brand", "slug", required=True, help="The brand's short name.")
+person_option = click.option("--as", "person", required=True, help="Who acts: the e-mail address of one of the staff.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 
 

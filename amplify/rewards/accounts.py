@@ -74,6 +74,12 @@ def remove(session: Session, brand_id: int, provider: str, actor: str) -> None:
         audit.record(session, brand_id, actor, "provider-account.removed", "provider", provider, {})
 
 
+def type_of_provider(name: str) -> RewardType:
+    """The reward type that orders there. Raises NotFound."""
+    provider_of(name)
+    return next(kind for kind in registry().values() if kind.provider and kind.provider.name == name)
+
+
 def counter(session: Session, client: Client, brand_id: int, kind: RewardType) -> Counter:
     """Where orders of this type are handed in for this brand. Raises Stalled without an account that can be opened."""
     name = kind.provider.name if kind.provider else ""

@@ -13,6 +13,8 @@ from babel.numbers import get_currency_precision
 from amplify.core.outgoing import AddressRefused, Answer, Client
 
 LONGEST_REASON = 300
+# A key that no order has: what is asked for when an account is only tried out.
+NOBODYS = "amplify0"
 
 
 class Refused(Exception):

@@ -21,7 +21,7 @@ from amplify.delivery.render import render
 from amplify.rewards import accounts, ordering, retrying
 from amplify.rewards.models import Push
 from amplify.rewards.ordering import Span, order_all
-from amplify.rewards.providers import Later
+from amplify.rewards.providers import Later, Stalled
 from amplify.rewards.types import type_of
 from tests.rewards.fakes.gift_cards import FakeTango, FakeTremendous
 from tests.rewards.fakes.server import Fake, served
@@ -357,3 +357,17 @@ def test_without_an_account_the_campaign_waits(session: Session, brand: Brand) -
     session.commit()
     order(session, campaign)
     assert reward_of(session, campaign).stalled == "there is no account with tremendous"
+
+
+@pytest.mark.parametrize("fake", ALL, indirect=True)
+def test_an_account_is_tried_out_and_nothing_is_made(session: Session, brand: Brand, fake: Any) -> None:
+    (name,) = (name for name, kind in FAKES.items() if isinstance(fake, kind))
+    for keys, is_taken in ((KEYS[name], True), (dict.fromkeys(KEYS[name], "wrong"), False)):
+        accounts.write(session, HERE, brand.id, accounts.provider_of(name), fake.address, keys, "user:1")
+        counter = accounts.counter(session, HERE, brand.id, type_of(name))
+        if is_taken:
+            type_of(name).try_out(counter)
+            continue
+        with pytest.raises(Stalled, match="401"):
+            type_of(name).try_out(counter)
+    assert fake.made == {}

@@ -91,6 +91,13 @@ class RewardType(ABC):
         """
         raise NotImplementedError(f"{self.name} has no provider")
 
+    def try_out(self, counter: Counter) -> None:
+        """Ask the provider for something harmless (an order that nobody made): whether it answers and takes the keys.
+
+        Raises the same, and NoAnswer.
+        """
+        raise NotImplementedError(f"{self.name} has no provider")
+
 
 @lru_cache(maxsize=1)
 def registry() -> dict[str, RewardType]:

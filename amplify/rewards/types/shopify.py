@@ -13,7 +13,19 @@ from pydantic import BaseModel, Field
 from amplify.core import clock
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import NoAnswer
-from amplify.rewards.providers import Counter, Key, Later, Order, Ordered, Provider, Refused, Stalled, check, read
+from amplify.rewards.providers import (
+    NOBODYS,
+    Counter,
+    Key,
+    Later,
+    Order,
+    Ordered,
+    Provider,
+    Refused,
+    Stalled,
+    check,
+    read,
+)
 from amplify.rewards.types.generated_code import GeneratedCode, PatternSettings
 
 VERSION = "2026-01"
@@ -65,6 +77,9 @@ class Shopify(GeneratedCode):
         if not made.get("codeDiscountNode"):
             raise Later("the answer of Shopify cannot be read")
         return Ordered(str(made["codeDiscountNode"]["id"]))
+
+    def try_out(self, counter: Counter) -> None:
+        _ask(counter, FIND, {"code": NOBODYS})
 
 
 def _ask(counter: Counter, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,19 @@ from pydantic import BaseModel, Field, field_validator
 
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import NoAnswer
-from amplify.rewards.providers import Counter, Key, Later, Order, Ordered, Provider, Refused, check, quoted, read
+from amplify.rewards.providers import (
+    NOBODYS,
+    Counter,
+    Key,
+    Later,
+    Order,
+    Ordered,
+    Provider,
+    Refused,
+    check,
+    quoted,
+    read,
+)
 from amplify.rewards.types.generated_code import GeneratedCode, PatternSettings
 
 VERSION = "2025-11-17.clover"  # since 2025-09-30 the coupon stands below `promotion`
@@ -45,7 +57,7 @@ class Stripe(GeneratedCode):
     provider = Provider("stripe", "Stripe", "https://api.stripe.com", (Key("secret_key", _l("Secret key")),))
 
     def order(self, counter: Counter, order: Order) -> Ordered:
-        headers = {"Authorization": f"Bearer {counter.keys['secret_key']}", "Stripe-Version": VERSION}
+        headers = _headers(counter)
         form = {"Content-Type": "application/x-www-form-urlencoded", "Idempotency-Key": order.key}
         try:
             answer = counter.ask("POST", "/v1/promotion_codes", headers | form, _body(order))
@@ -57,6 +69,10 @@ class Stripe(GeneratedCode):
         check(answer, said or answer.text)
         return _made(read(answer))
 
+    def try_out(self, counter: Counter) -> None:
+        answer = counter.ask("GET", f"/v1/promotion_codes?code={NOBODYS}", _headers(counter))
+        check(answer, _error(read(answer)) or answer.text)
+
     def _known(self, counter: Counter, headers: Mapping[str, str], order: Order, said: str) -> Ordered:
         """The code that is there already, if it is the one we made. Raises Refused if it is somebody else's."""
         answer = counter.ask("GET", f"/v1/promotion_codes?code={quoted(order.code)}", headers)
@@ -65,6 +81,10 @@ class Stripe(GeneratedCode):
             if (found.get("metadata") or {}).get("amplify") == order.key:
                 return _made(found)
         raise Refused(said)
+
+
+def _headers(counter: Counter) -> dict[str, str]:
+    return {"Authorization": f"Bearer {counter.keys['secret_key']}", "Stripe-Version": VERSION}
 
 
 def _body(order: Order) -> bytes:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import Answer, NoAnswer
 from amplify.rewards.providers import (
+    NOBODYS,
     Counter,
     Key,
     Later,
@@ -59,8 +60,7 @@ class Tango(RewardType):
     )
 
     def order(self, counter: Counter, order: Order) -> Ordered:
-        login = f"{counter.keys['platform']}:{counter.keys['key']}"
-        headers = {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
+        headers = _headers(counter)
         try:
             answer = counter.ask("POST", "/raas/v2/orders", headers, self._body(counter, order))
             made = read(answer)
@@ -70,6 +70,9 @@ class Tango(RewardType):
             answer, made = self._again(counter, headers, order)
         _check(answer)
         return _made(made)
+
+    def try_out(self, counter: Counter) -> None:
+        _check(counter.ask("GET", f"/raas/v2/orders?externalRefID={NOBODYS}", _headers(counter)))
 
     def _body(self, counter: Counter, order: Order) -> dict[str, Any]:
         return {
@@ -93,6 +96,11 @@ class Tango(RewardType):
         except NoAnswer as error:
             raise Later(str(error)) from error
         return answer, read(answer)
+
+
+def _headers(counter: Counter) -> dict[str, str]:
+    login = f"{counter.keys['platform']}:{counter.keys['key']}"
+    return {"Authorization": "Basic " + base64.b64encode(login.encode()).decode()}
 
 
 def _check(answer: Answer) -> None:

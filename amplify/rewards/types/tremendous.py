@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.outgoing import NoAnswer
-from amplify.rewards.providers import Counter, Key, Later, Order, Ordered, Provider, Refused, check, read
+from amplify.rewards.providers import NOBODYS, Counter, Key, Later, Order, Ordered, Provider, Refused, check, read
 from amplify.rewards.types import RewardType
 
 
@@ -40,7 +40,7 @@ class Tremendous(RewardType):
     )
 
     def order(self, counter: Counter, order: Order) -> Ordered:
-        headers = {"Authorization": f"Bearer {counter.keys['api_key']}"}
+        headers = _headers(counter)
         try:
             answer = counter.ask("POST", "/api/v2/orders", headers, self._body(counter, order))
         except NoAnswer as error:
@@ -49,6 +49,11 @@ class Tremendous(RewardType):
             answer = self._again(counter, headers, order)
         check(answer, _message(read(answer)) or answer.text)
         return _made(read(answer).get("order", {}))
+
+    def try_out(self, counter: Counter) -> None:
+        answer = counter.ask("GET", f"/api/v2/orders/{NOBODYS}", _headers(counter))
+        if answer.status != 404:
+            check(answer, _message(read(answer)) or answer.text)
 
     def _body(self, counter: Counter, order: Order) -> dict[str, Any]:
         return {
@@ -71,6 +76,10 @@ class Tremendous(RewardType):
         if answer.status == 404:
             raise Later("no answer, and no order of this key")
         return answer
+
+
+def _headers(counter: Counter) -> dict[str, str]:
+    return {"Authorization": f"Bearer {counter.keys['api_key']}"}
 
 
 def _message(body: Mapping[str, Any]) -> str:
