@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from amplify.core import wal
+from amplify.core import bulk, wal
 from amplify.core.db import reading
 from amplify.leaderboards import queries
 from amplify.leaderboards.models import Board, Standing
@@ -223,6 +223,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def main(arguments: list[str]) -> dict[str, Any]:
     """Measure, print, and give the figures; "ok": every rank that was looked after is right (and, asked, every bar)."""
     options, findings = parse(arguments), Findings()
+    bulk.expect_many_rows()  # as a worker does
     for kind in ("sqlite", "postgresql") if options.db == "both" else (options.db,):
         judge(kind, {size: at_size(kind, size, options, findings) for size in options.advocates}, findings)
     bars = [[name, figure, "pass" if reached else "FAIL"] for name, (reached, figure) in findings.bars.items()]

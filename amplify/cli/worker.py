@@ -4,7 +4,7 @@ import click
 
 from amplify import worker
 from amplify.cli.starting import prepare
-from amplify.core import logs
+from amplify.core import bulk, logs
 from amplify.core.settings import load
 
 
@@ -14,6 +14,7 @@ def command(supervised: bool) -> None:
     """Run the rounds, the clock and the durable jobs until SIGTERM or Ctrl-C."""
     settings = load()
     logs.configure(settings, process="worker")
+    bulk.expect_many_rows()
     if not supervised:
         prepare(settings)
     worker.run_until_told(worker.Worker(settings))

@@ -1,6 +1,7 @@
 """Many rows in one go: the driver's own loop on SQLite, where a statement costs little; on PostgreSQL, where each one
 is a journey, a single statement that carries each column as an array."""
 
+import gc
 import json
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -13,7 +14,18 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
-from amplify.core.db import is_sqlite
+from amplify.core.db import is_sqlite, keep_more_pages
+
+# New containers before Python looks for circles among them: a round holds as many rows at once, and none is in one.
+CONTAINERS = 100_000
+
+
+def expect_many_rows() -> None:
+    """For a worker, before it begins: without it a third of a round goes into walking over its own rows."""
+    keep_more_pages()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(CONTAINERS, 10, 10)
 
 
 def insert_ignore(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
@@ -95,8 +107,11 @@ def _prepared(
 ) -> tuple[str, list[tuple[int, Any]]]:
     """The statement, and what has to be done to the values of which column before the driver takes them."""
     columns = [table.c[name] for name in names]
+    # Bytes go as they are: the dialects would wrap each of them.
     converters = [
-        (place, column.type.dialect_impl(dialect).bind_processor(dialect)) for place, column in enumerate(columns)
+        (place, column.type.dialect_impl(dialect).bind_processor(dialect))
+        for place, column in enumerate(columns)
+        if not isinstance(column.type, sa.LargeBinary)
     ]
     if dialect.name == "sqlite":
         source = f"VALUES ({', '.join('?' * len(columns))})"

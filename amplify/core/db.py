@@ -25,6 +25,9 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 BUSY_TIMEOUT_MS = 15_000
+# Of SQLite's file, for each connection. Its own 2 MB are enough for pages; a worker's transaction changes thousands of
+# places, and what does not fit is written to the log and read again while it lasts.
+PAGES_KB, WORKER_PAGES_KB = 2_000, 32_000
 
 
 class _SqliteInstant(sa.types.TypeEngine[datetime]):
@@ -116,6 +119,15 @@ def reading() -> Iterator[None]:
         _reading.reset(token)
 
 
+_pages_kb = PAGES_KB
+
+
+def keep_more_pages() -> None:
+    """For a worker: connections that this process opens from now on keep more of SQLite's file in memory."""
+    global _pages_kb
+    _pages_kb = WORKER_PAGES_KB
+
+
 def set_reading(value: bool) -> None:
     """For a whole request: see `reading`."""
     _reading.set(value)
@@ -138,6 +150,7 @@ def _open_sqlite(connection: Any, record: Any) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={BUSY_TIMEOUT_MS}",
+        f"cache_size=-{_pages_kb}",
         *(("wal_autocheckpoint=0", "mmap_size=0") if wal_reset_bug() else ()),
     ):
         connection.execute(f"PRAGMA {pragma}")

@@ -35,12 +35,20 @@ Move = tuple[int, float | None, float | None]
 def changes(moves: Iterable[Move], levels: Levels = LEVELS) -> Changes:
     """What these moves change in the counts; ranges that end as they began are left out."""
     found: Changes = Counter()
+    scale, finest = 1 << levels[-1], len(levels) - 1
     for board_id, before, after in moves:
-        for score_log, step in ((before, -1), (after, +1)):
-            if score_log is not None:
-                fine = floor(score_log * (1 << levels[-1]))
-                for level, bits in enumerate(levels):
-                    found[board_id, level, fine >> (levels[-1] - bits)] += step
+        old = None if before is None else floor(before * scale)
+        new = None if after is None else floor(after * scale)
+        # From the finest on: who stays in a range stays in the wider ones.
+        for level in range(finest, -1, -1):
+            if old == new:
+                break
+            if old is not None:
+                found[board_id, level, old] -= 1
+            if new is not None:
+                found[board_id, level, new] += 1
+            step = levels[level] - levels[level - 1] if level else 0
+            old, new = old and old >> step, new and new >> step
     return Counter({place: step for place, step in found.items() if step})
 
 

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
+from amplify.core.bulk import is_among
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import board_ids
 from amplify.leaderboards.folding import BoardName, Entry, Totals, fold, fold_all
@@ -89,7 +90,7 @@ def _standings_now(session: Session, advocates: set[int]) -> tuple[dict[int, dic
     mine = (
         sa.select(Standing.board_id, Standing.advocate_id, Board.kind, Board.ref_id, *figures)
         .join(Board, Board.id == Standing.board_id)
-        .where(Standing.advocate_id.in_(advocates), Board.days == 0)
+        .where(is_among(session, Standing.advocate_id, advocates), Board.days == 0)
     )
     standings: dict[int, dict[BoardName, Totals]] = defaultdict(dict)
     stored = {}
