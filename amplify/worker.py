@@ -28,6 +28,7 @@ from amplify.app import create_app
 from amplify.core import jobs, leases, metrics, wal
 from amplify.core.alarms import Alarm, Clock
 from amplify.core.db import db
+from amplify.core.failpoints import reach
 from amplify.core.pace import pace_for
 from amplify.core.settings import Settings
 
@@ -181,7 +182,10 @@ class Worker:
             if leases.take(session, f"round:{name}", self.executor_id, ROUND_LEASE_SECONDS) is None:
                 return ROUND_LEASE_SECONDS / 4
             moved = work(session, limit)
+            if moved:
+                reach(f"{name}-before-commit")
         if moved:
+            reach(f"{name}-after-commit")
             metrics.MOVED.labels(name).inc(moved)
         return 0.0 if moved >= limit // 2 else self.settings.worker_poll_seconds
 

@@ -85,10 +85,30 @@ def insert_many(session: Session, model: Any, shared: dict[str, Any], columns: d
 
 def is_among(session: Session, column: Any, values: Collection[int] | Collection[str]) -> sa.ColumnElement[bool]:
     """`column IN values` for thousands of numbers or texts: they travel as one parameter."""
-    if is_sqlite(session):
-        told = sa.func.json_each(json.dumps(list(values))).table_valued("value")
-        return sa.type_coerce(column.in_(sa.select(told.c.value)), sa.Boolean)
-    return sa.type_coerce(column == sa.any_(sa.cast(list(values), ARRAY(column.type))), sa.Boolean)
+    on_sqlite = is_sqlite(session)
+    return _is_in(column, sa.literal(told(session, values), _list_type(column, on_sqlite)), on_sqlite)
+
+
+def is_one_of(column: Any, name: str, *, on_sqlite: bool) -> sa.ColumnElement[bool]:
+    """The same for a statement that is made once, whose parameter of this name takes what `told` gives."""
+    return _is_in(column, sa.bindparam(name, type_=_list_type(column, on_sqlite)), on_sqlite)
+
+
+def _list_type(column: Any, on_sqlite: bool) -> sa.types.TypeEngine[Any]:
+    """Said, not guessed: PostgreSQL plans badly for numbers that it must make wider first."""
+    return sa.String() if on_sqlite else ARRAY(column.type)
+
+
+def _is_in(column: Any, given: sa.BindParameter[Any], on_sqlite: bool) -> sa.ColumnElement[bool]:
+    if on_sqlite:
+        listed = sa.func.json_each(given).table_valued("value")
+        return sa.type_coerce(column.in_(sa.select(listed.c.value)), sa.Boolean)
+    return sa.type_coerce(column == sa.any_(given), sa.Boolean)
+
+
+def told(session: Session, values: Collection[int] | Collection[str]) -> Any:
+    """Values as one parameter of `is_one_of`."""
+    return json.dumps(list(values)) if is_sqlite(session) else list(values)
 
 
 def next_ids(session: Session, model: Any, count: int) -> list[int]:

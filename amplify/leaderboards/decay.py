@@ -6,6 +6,7 @@ Weights come in whole milli-points and are scaled to points here.
 """
 
 import math
+from collections.abc import Callable
 from datetime import datetime
 
 DAY_SECONDS = 86_400.0
@@ -34,7 +35,13 @@ def log_add(left: float | None, right: float | None) -> float | None:
 
 def score_at(score_log: float | None, now: datetime, half_life_days: float) -> float:
     """The points a standing is worth now."""
-    return 0.0 if score_log is None else math.exp2(score_log - half_lives(now, half_life_days))
+    return scorer(now, half_life_days)(score_log)
+
+
+def scorer(now: datetime, half_life_days: float) -> Callable[[float | None], float]:
+    """`score_at` for many standings at one moment."""
+    age = half_lives(now, half_life_days)
+    return lambda score_log: 0.0 if score_log is None else math.exp2(score_log - age)
 
 
 def log_of(points: float, now: datetime, half_life_days: float) -> float:

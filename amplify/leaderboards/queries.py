@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.core import clock
+from amplify.core import bulk, clock
+from amplify.core.db import is_sqlite
 from amplify.customers.models import Customer
 from amplify.leaderboards.days import first_day
-from amplify.leaderboards.decay import score_at
+from amplify.leaderboards.decay import scorer
 from amplify.leaderboards.histogram import Place, levels_of, place_of, ranked_on
 from amplify.leaderboards.models import Board, Standing
 from amplify.leaderboards.scoring import in_force
@@ -157,7 +158,7 @@ def _lines() -> sa.Select[Any]:
 def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now: datetime) -> list[Row]:
     """Raw and human counts always stand side by side (product.md rule 8)."""
     raw = raw_clicks(session, board, [line.advocate_id for _, line in ranked])
-    half_life = in_force(session, board.brand_id).half_life_days
+    points = _plain_points if board.days else scorer(now, in_force(session, board.brand_id).half_life_days)
     return [
         Row(
             rank=rank,
@@ -165,8 +166,8 @@ def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now
             name=board_name(pseudonym, shown_name, erased_at),
             is_named=bool(shown_name) and erased_at is None,
             is_listed=on_board,
-            score=milli_points / 1000 if board.days else score_at(score_log, now, half_life),
-            recognition=(recognition_log or 0.0) if board.days else score_at(recognition_log, now, half_life),
+            score=milli_points / 1000 if board.days else points(score_log),
+            recognition=points(recognition_log),
             human_clicks=human_clicks,
             conversions=conversions,
             shares=shares,
@@ -180,20 +181,27 @@ def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now
     ]  # fmt: skip
 
 
+def _plain_points(recognition: float | None) -> float:
+    """A window keeps points as they are."""
+    return recognition or 0.0
+
+
 def raw_clicks(session: Session, board: Board, advocate_ids: Sequence[int]) -> dict[int, int]:
     """How many requests the links of these advocates got that count on this board, whatever they were judged to be."""
-    which: dict[str, Any] = {"brand": board.brand_id, "who": list(advocate_ids)}
+    which: dict[str, Any] = {"brand": board.brand_id, "who": bulk.told(session, advocate_ids)}
     kind, _colon, channel = board.kind.partition(":")
     if kind in LINK_COLUMNS:
         which["ref"] = channel or board.ref_id
     if board.days:
         which["since"] = first_day(board.days, clock.now()) * 24
-    return {row[0]: int(row[1]) for row in session.execute(_raw_clicks(kind, bool(board.days)), which)}
+    return {
+        row[0]: int(row[1]) for row in session.execute(_raw_clicks(kind, bool(board.days), is_sqlite(session)), which)
+    }
 
 
 @cache
-def _raw_clicks(kind: str, is_window: bool) -> sa.Select[Any]:
-    who = ShareLink.advocate_id.in_(sa.bindparam("who", expanding=True))
+def _raw_clicks(kind: str, is_window: bool, on_sqlite: bool) -> sa.Select[Any]:
+    who = bulk.is_one_of(ShareLink.advocate_id, "who", on_sqlite=on_sqlite)
     mine = [ShareLink.brand_id == sa.bindparam("brand"), who]
     if column := LINK_COLUMNS.get(kind):
         mine.append(column == sa.bindparam("ref"))

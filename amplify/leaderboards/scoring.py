@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
@@ -24,6 +25,12 @@ class Rules(NamedTuple):
         return given if weight is None else max(0, int(weight))
 
 
+# Columns, not the object: every board that is read asks for them.
+_NOW = sa.select(Scoring.half_life_days, Scoring.weights, Scoring.tie_rule).where(
+    Scoring.brand_id == sa.bindparam("brand")
+)
+
+
 def wished(brand: Brand) -> Rules:
     """As the brand wants it from the next rebuild on."""
     return Rules(brand.half_life_days, dict(brand.weights), brand.tie_rule)
@@ -31,10 +38,8 @@ def wished(brand: Brand) -> Rules:
 
 def in_force(session: Session, brand_id: int) -> Rules:
     """As the standings are folded now; what the brand wishes, while nothing has been folded."""
-    scoring = session.get(Scoring, brand_id)
-    if scoring is None:
-        return wished(session.get_one(Brand, brand_id))
-    return Rules(scoring.half_life_days, scoring.weights, scoring.tie_rule)
+    now = session.execute(_NOW, {"brand": brand_id}).one_or_none()
+    return wished(session.get_one(Brand, brand_id)) if now is None else Rules(*now)
 
 
 def begin(session: Session, brand_id: int) -> Rules:

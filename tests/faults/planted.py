@@ -28,10 +28,13 @@ from amplify.delivery import sending
 from amplify.delivery.channels import email
 from amplify.delivery.envelope import Outgoing
 from amplify.delivery.errors import TransientFailure
+from amplify.leaderboards import services
 from amplify.rewards import planning
 from amplify.rewards.models import Push, Reward, RewardCode
 from amplify.rewards.types.code_pool import CodePool
 from amplify.surveys import intake
+from amplify.tracking import cursors
+from amplify.tracking.models import Cursor
 
 
 def noted_before_sent() -> None:
@@ -115,11 +118,36 @@ def id_ignored() -> None:
     intake.given_by = renamed
 
 
+def noted_after_folded() -> None:
+    """Folds first, and notes how far it came in a later transaction: who dies in between folds it again."""
+    noted: list[int] = []
+
+    def project(session: Session, limit: int) -> int:
+        done = services.project(session, limit)
+        session.commit()
+        failpoints.reach("folded")
+        cursor = cursors.take(session, services.CURSOR, wait=True)
+        if cursor and noted:
+            move(cursor, noted.pop())
+        return done
+
+    def move_later(self: Cursor, position: int) -> None:
+        if self.name == services.CURSOR:
+            noted.append(position)
+        else:
+            move(self, position)
+
+    move = Cursor.move
+    Cursor.move = move_later  # type: ignore[method-assign]  # that is the bug
+    wiring.ROUNDS = tuple(project if work is services.project else work for work in wiring.ROUNDS)
+
+
 IN_WORKER: dict[str, Callable[[], None]] = {
     "noted-before-sent": noted_before_sent,
     "silence-is-yes": silence_is_yes,
     "no-lease": no_lease,
     "code-in-two-steps": code_in_two_steps,
+    "noted-after-folded": noted_after_folded,
 }
 IN_PAGES: dict[str, Callable[[], None]] = {"id-ignored": id_ignored}
 
