@@ -21,6 +21,13 @@ class PointsEntry(Base):
     __table_args__ = (
         sa.UniqueConstraint("brand_id", "cause", "cause_key"),
         sa.Index("ix_points_entries_advocate", "advocate_id", "occurred_at"),
+        # Whether something was taken back is asked at every refund and for every past board; few entries take back.
+        sa.Index(
+            "ix_points_entries_reverses",
+            "reverses_id",
+            sqlite_where=sa.text("reverses_id IS NOT NULL"),
+            postgresql_where=sa.text("reverses_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[PrimaryKey]

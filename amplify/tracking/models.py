@@ -86,8 +86,8 @@ class FirstClick(Base):
 class RecentClick(Base):
     """A click of the last minutes, by visitor: bursts are seen by these, and they are what a burst takes back.
 
-    Written and deleted by the tracker alone (see recent.py). No foreign key to the click, whose row may be removed first:
-    nobody reads this one without it. `run` as above.
+    Written and deleted by the tracker alone (see recent.py). No foreign key to the click, whose row may be removed
+    first: nobody reads this one without it. `run` as above.
     """
 
     __tablename__ = "recent_clicks"

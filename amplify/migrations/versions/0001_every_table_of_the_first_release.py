@@ -1155,6 +1155,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("points_entries", schema=None) as batch_op:
         batch_op.create_index("ix_points_entries_advocate", ["advocate_id", "occurred_at"], unique=False)
+        batch_op.create_index(
+            "ix_points_entries_reverses",
+            ["reverses_id"],
+            unique=False,
+            sqlite_where=sa.text("reverses_id IS NOT NULL"),
+            postgresql_where=sa.text("reverses_id IS NOT NULL"),
+        )
 
     op.create_table(
         "recent_clicks",
@@ -1442,6 +1449,11 @@ def downgrade() -> None:
 
     op.drop_table("recent_clicks")
     with op.batch_alter_table("points_entries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_points_entries_reverses",
+            sqlite_where=sa.text("reverses_id IS NOT NULL"),
+            postgresql_where=sa.text("reverses_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_points_entries_advocate")
 
     op.drop_table("points_entries")
