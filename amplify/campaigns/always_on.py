@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from amplify.accounts import audit
 from amplify.brands.models import Brand
-from amplify.campaigns import policy
+from amplify.campaigns import history, policy
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import AlwaysOnIn
 from amplify.campaigns.services import ensure_always_on, write_once
@@ -34,9 +34,11 @@ def write(session: Session, brand: Brand, data: AlwaysOnIn, actor: str, version:
         return campaign
     new: dict[str, Any] = {"landing_url": data.landing_url, "texts": texts}
     changed = [name for name, value in new.items() if getattr(campaign, name) != value]
+    before = history.terms(campaign)
     for name in changed:
         setattr(campaign, name, new[name])
     write_once(session, campaign, version)
+    history.note(session, campaign, actor, before, history.terms(campaign))
     if changed:
         _record(session, campaign, actor, "campaign.edited", {"changed": changed})
     return campaign

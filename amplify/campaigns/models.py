@@ -150,6 +150,24 @@ class Occurrence(Base):
         return text_in(self.texts, locale, name, default_locale)
 
 
+class Edit(Base):
+    """One change of a campaign and of what it gives, with both versions of every field that differs. Append only.
+
+    `changes`: {"reward.budget_minor": [5000, 8000]}, what was and what is since; null: nothing. `revision`: the
+    campaign's version since then; a start says which one it went by. Staff stand here as "user:7", never by name.
+    """
+
+    __tablename__ = "campaign_edits"
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), index=True)
+    at: Mapped[Instant] = mapped_column(default=clock.now)
+    actor: Mapped[Text200]
+    revision: Mapped[int] = mapped_column(sa.Integer)
+    changes: Mapped[dict[str, Any]]
+
+
 # Why a start did not happen, as a sentence for staff. The names are stored.
 SKIPPED = {
     "paused": _l("The campaign was paused then."),

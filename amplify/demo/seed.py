@@ -1,7 +1,7 @@
 """Sets the demo brand up, lets its ninety days happen, and leaves three campaigns in different states."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.accounts.models import User
 from amplify.accounts.services import create_user
 from amplify.brands.models import Brand
 from amplify.brands.services import ensure_business_line, ensure_location
@@ -20,6 +21,7 @@ from amplify.demo import people, texts
 from amplify.demo.history import ANSWERS, DAYS, History, told
 from amplify.leaderboards.appeals import appeal
 from amplify.rewards import services as rewards
+from amplify.rewards import writing
 from amplify.rewards.models import Push
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.uploading import upload_codes
@@ -114,7 +116,7 @@ def seed(session: Session, today: datetime, progress: Callable[[int, int], None]
     for day in history.live():
         progress(day, DAYS)
     with told(session, history.ends):
-        campaigns.schedule(session, _write(session, brand, NEW_YEAR, clock.now() + timedelta(days=9)), clock.now())
+        _announce(session, brand, clock.now() + timedelta(days=9))
         _tell(session, brand)
     return brand
 
@@ -157,8 +159,16 @@ def _found(session: Session) -> Brand:
 
 
 def _write(session: Session, brand: Brand, giving: Giving, starts: datetime) -> Campaign:
+    campaign = campaigns.create(session, brand, _campaign_in(giving, starts), SYSTEM)
+    reward = rewards.attach(session, campaign, giving.reward, SYSTEM)
+    if giving.codes:
+        upload_codes(session, reward, giving.codes)
+    return campaign
+
+
+def _campaign_in(giving: Giving, starts: datetime) -> CampaignIn:
     local = datetime.combine(starts.astimezone(ZoneInfo(ZONE)).date(), time(9))
-    written = CampaignIn(
+    return CampaignIn(
         name=giving.name,
         landing_url=f"{people.LANDING}?from={giving.name.split()[0].lower()}",
         audience=giving.audience,
@@ -169,11 +179,17 @@ def _write(session: Session, brand: Brand, giving: Giving, starts: datetime) -> 
             "es": TextsIn(headline=giving.headline["es"], disclosure=texts.DISCLOSURE["es"]),
         },
     )
-    campaign = campaigns.create(session, brand, written, SYSTEM)
-    reward = rewards.attach(session, campaign, giving.reward, SYSTEM)
-    if giving.codes:
-        upload_codes(session, reward, giving.codes)
-    return campaign
+
+
+def _announce(session: Session, brand: Brand, starts: datetime) -> None:
+    """The next campaign is scheduled, and the marketer thinks again: more people, and a budget for all of them."""
+    modest = NEW_YEAR.reward.model_copy(update={"budget_minor": 180_000})
+    first = replace(NEW_YEAR, audience=AudienceIn(kind="top_n", value=40), reward=modest)
+    campaign = _write(session, brand, first, starts)
+    campaigns.schedule(session, campaign, clock.now())
+    marketer = sa.select(User.id).where(User.brand_id == brand.id, User.email == STAFF["marketer"])
+    actor = f"user:{session.scalars(marketer).one()}"
+    writing.edit(session, campaign, _campaign_in(NEW_YEAR, starts), NEW_YEAR.reward, actor, campaign.version)
 
 
 def _launch(session: Session, brand: Brand, giving: Giving) -> None:

@@ -198,13 +198,17 @@ NAMES = {
 }  # fmt: skip
 
 
-def show(form: CampaignForm, refused: AmplifyError) -> None:
-    """A service's refusal at the field it is about, else above the form."""
-    field = refused.field or ""
+def named(field: str) -> tuple[str, str]:
+    """What the form calls what services call `field`, and its language if it is a text: ("headline_en", "en")."""
     if field.startswith("texts."):
         _texts, lang, name = [*field.split("."), "", ""][:3]
-        field = f"{name}_{lang}"
-    name = NAMES.get(field, field)
+        return f"{name}_{lang}", lang
+    return NAMES.get(field, field), ""
+
+
+def show(form: CampaignForm, refused: AmplifyError) -> None:
+    """A service's refusal at the field it is about, else above the form."""
+    name, _lang = named(refused.field or "")
     said = str(refused.message)  # a lazy translation would tell the template that it is HTML
     if name in form:
         form[name].errors = [*form[name].errors, said]

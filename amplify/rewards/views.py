@@ -17,7 +17,7 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.delivery.channel import ways
-from amplify.rewards import audience_form, forms, presenting, queries, repeat_form, rules, services, writing
+from amplify.rewards import audience_form, changes, forms, presenting, queries, repeat_form, rules, services, writing
 from amplify.rewards.dry_run import WAITS, dry_run, people
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
@@ -87,7 +87,20 @@ def show(campaign_id: int) -> str:
         repeats=repeat_form.in_words(campaign),
         occurrences=campaign_queries.occurrences(db.session, campaign),
         skipped=SKIPPED,
+        history=changes.of(db.session, g.brand, campaign),
     )
+
+
+@blueprint.get("/<int:campaign_id>/history.csv")
+@staff()
+def history_csv(campaign_id: int) -> Response:
+    """Every field that was ever changed, by whom, from what to what."""
+    header = [_("When"), _("Version"), _("Who"), _("Field"), _("Before"), _("After")]
+    rows = (
+        (one.at.isoformat(), one.revision, one.who, one.label, one.before, one.after)
+        for one in changes.of(db.session, g.brand, _campaign(campaign_id))
+    )
+    return csv_response(f"campaign-{campaign_id}-history", header, rows)
 
 
 @blueprint.get("/<int:campaign_id>/edit")

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
+from amplify.campaigns import history
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn
@@ -25,6 +26,11 @@ OWN = frozenset(
     }
 )  # fmt: skip
 OWN_OF_REWARD = frozenset({"id", "campaign_id", "created_at", "spent_minor", "stalled"})
+# What staff write about a reward, besides its last day; its currency is the brand's.
+FIELDS_OF_REWARD = (
+    "type", "name", "value_minor", "budget_minor", "cap_pushes", "cap_total", "cap_day", "cap_person", "rule",
+    "settings",
+)  # fmt: skip
 
 
 def create(session: Session, brand: Brand, data: CampaignIn, reward: RewardIn | None, actor: str) -> Campaign:
@@ -38,12 +44,17 @@ def create(session: Session, brand: Brand, data: CampaignIn, reward: RewardIn | 
 def edit(
     session: Session, campaign: Campaign, data: CampaignIn, reward: RewardIn | None, actor: str, version: int
 ) -> Campaign:
-    """Write over both, if nobody else has since `version` was read. Raises Conflict("version") if somebody has."""
+    """Write over both, if nobody else has since `version` was read; what differs stands in the history.
+
+    Raises Conflict("version") if somebody has, and what `campaigns.services.edit` and `services.attach` do.
+    """
+    before = _terms(session, campaign)
     campaigns.edit(session, campaign, data, actor, version)
     if reward is None:
         services.detach(session, campaign, actor)
     else:
         services.attach(session, campaign, reward, actor)
+    history.note(session, campaign, actor, before, _terms(session, campaign))
     return campaign
 
 
@@ -74,6 +85,17 @@ def _clone_reward(session: Session, reward: Reward, copy: Campaign) -> None:
     session.add(made)
     session.flush()
     type_of(made.type).prepare(session, made)
+
+
+def _terms(session: Session, campaign: Campaign) -> dict[str, Any]:
+    """What staff wrote about a campaign and what it gives."""
+    reward = services.reward_of(session, campaign)
+    if reward is None:
+        return history.terms(campaign)
+    given = {name: getattr(reward, name) for name in FIELDS_OF_REWARD}
+    if reward.expires_at:
+        given["expires_on"] = services.last_day(reward.expires_at, campaign.timezone).isoformat()
+    return history.terms(campaign) | history.flat(given, "reward.")
 
 
 def _columns(row: Any, own: frozenset[str]) -> dict[str, Any]:

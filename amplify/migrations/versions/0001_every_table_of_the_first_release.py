@@ -525,6 +525,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_board_links_brand_id"), ["brand_id"], unique=False)
 
     op.create_table(
+        "campaign_edits",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("changes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_campaign_edits_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_campaign_edits_campaign_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign_edits")),
+    )
+    with op.batch_alter_table("campaign_edits", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_campaign_edits_campaign_id"), ["campaign_id"], unique=False)
+
+    op.create_table(
         "consent_changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1570,6 +1586,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_consent_changes_customer_id"))
 
     op.drop_table("consent_changes")
+    with op.batch_alter_table("campaign_edits", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_campaign_edits_campaign_id"))
+
+    op.drop_table("campaign_edits")
     with op.batch_alter_table("board_links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_board_links_brand_id"))
 
