@@ -11,9 +11,9 @@ from amplify.accounts.queries import actor_names
 from amplify.brands.models import Brand
 from amplify.campaigns import history
 from amplify.campaigns.models import Campaign
-from amplify.core.ui import LANGUAGE_NAMES, number
+from amplify.core.ui import LANGUAGE_NAMES, money, number
 from amplify.core.ui import day as shown_day
-from amplify.rewards.forms import CampaignForm, from_minor, named
+from amplify.rewards.forms import CampaignForm, named
 
 
 class Changed(NamedTuple):
@@ -46,7 +46,7 @@ def _told(form: CampaignForm, brand: Brand, name: str, both: list[Any]) -> tuple
     label = str(field.label.text) if field else inner
     label += f" ({LANGUAGE_NAMES[lang]})" if lang in LANGUAGE_NAMES else ""
     if inner.endswith("_minor"):
-        both = [from_minor(value, brand.currency) for value in both]
+        both = [value if value is None else money(value, brand.currency) for value in both]
     before, after = (_said(field, value) for value in both)
     return label, before, after
 

@@ -131,15 +131,22 @@ def test_every_field_that_can_change_has_a_label_in_the_form(session: Session, c
 
 
 @pytest.mark.parametrize(
-    ("lang", "heading", "label", "language", "kind"),
+    ("lang", "heading", "label", "language", "kind", "amount"),
     [
-        ("en", "History", "Budget (USD)", "Headline (English)", "Visits by people through their links"),
-        ("es", "Historial", "Presupuesto (USD)", "Titular (English)", "Visitas de personas a través de sus enlaces"),
+        ("en", "History", "Budget (USD)", "Headline (English)", "Visits by people through their links", "$50.00"),
+        (
+            "es",
+            "Historial",
+            "Presupuesto (USD)",
+            "Titular (English)",
+            "Visitas de personas a través de sus enlaces",
+            "50,00\xa0US$",
+        ),
     ],
 )
 def test_the_page_and_the_file_say_who_changed_what_in_words(
     session: Session, client: Client, brand: Brand, campaign: Campaign, lang: str, heading: str, label: str,
-    language: str, kind: str,
+    language: str, kind: str, amount: str,
 ) -> None:  # fmt: skip
     user = a_user(session, brand, "brand")
     words = REWARD_TEXTS | {"en": REWARD_TEXTS["en"] | {"headline": "=New <b>"}}
@@ -148,11 +155,11 @@ def test_the_page_and_the_file_say_who_changed_what_in_words(
     writing.edit(session, campaign, data, gives, f"user:{user.id}", campaign.version)
     client.sign_in(user)
     page = client.get(f"/console/campaigns/{campaign.id}", query_string={"lang": lang}).text
-    for said in (heading, label, language, kind, user.email, "50.00", "=New &lt;b&gt;", "2030"):
+    for said in (heading, label, language, kind, user.email, amount, "=New &lt;b&gt;", "2030"):
         assert said in page
     file = client.get(f"/console/campaigns/{campaign.id}/history.csv", query_string={"lang": lang})
     rows = {row[3]: row for row in csv.reader(file.text.lstrip("\ufeff").splitlines())}
-    assert rows[label][1:] == [str(campaign.version), user.name or user.email, label, "", "50.00"]
+    assert rows[label][1:] == [str(campaign.version), user.name or user.email, label, "", amount]
     assert rows[language][4:] == ["Tell a friend", "'=New <b>"]
 
 
