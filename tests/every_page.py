@@ -61,7 +61,7 @@ def values_of(session: Session, brand: Brand) -> dict[str, str]:
     (token,) = {link.path.split("/")[2] for link in known if link.path.startswith("/board/")}
     newest = {
         f"{table}_id": str(session.scalar(sa.text(f"SELECT max(id) FROM {table}s")))  # noqa: S608  our own names
-        for table in ("campaign", "survey", "customer", "advocate")
+        for table in ("campaign", "survey", "customer", "advocate", "snapshot")
     }
     newest["case_id"] = str(session.scalar(sa.text("SELECT max(id) FROM risk_cases")))
     newest["appeal_id"] = str(session.scalar(sa.text("SELECT max(id) FROM entry_appeals")))

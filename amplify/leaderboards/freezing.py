@@ -42,15 +42,17 @@ def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: 
 
     The first 1,000 are there when it returns; `freeze_more` writes the rest.
     """
-    cursors.take(session, CURSOR, wait=True)
-    brand_id = campaign.brand_id
+    cursor = cursors.take(session, CURSOR, wait=True)
+    brand_id, rules = campaign.brand_id, in_force(session, campaign.brand_id)
     name = audience_board(audience)
     board_id = board_ids(session, brand_id, [name])[name]
     ranked = ranked_among(session, session.get_one(Brand, brand_id), board_id, audience)
     skipped, most = bounds_of(audience, ranked)
     row = {
         "brand_id": brand_id, "campaign_id": campaign.id, "occurrence": campaign.occurrence, "board_id": board_id,
-        "audience": audience, "tie_rule": in_force(session, brand_id).tie_rule,
+        "audience": audience, "tie_rule": rules.tie_rule,
+        "half_life_days": rules.half_life_days, "weights": dict(rules.weights),
+        "position": cursor.position if cursor else 0,
         "ranked": ranked, "skipped": skipped, "most": most, "taken_at": now,
         "frozen": 0, "planned": 0, "pushed": 0,
     }  # fmt: skip

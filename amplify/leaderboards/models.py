@@ -170,7 +170,11 @@ class Snapshot(Base):
     occurrence: Mapped[int] = mapped_column(sa.Integer)
     board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"))
     audience: Mapped[dict[str, Any]]  # the rule as it was
-    tie_rule: Mapped[str] = mapped_column(sa.String(20), default="earliest")  # as it was
+    # The rules as they were, and the last ledger entry the ranking knew: what came later is told apart by history.py.
+    tie_rule: Mapped[str] = mapped_column(sa.String(20), default="earliest")
+    half_life_days: Mapped[float] = mapped_column(sa.Float(53))
+    weights: Mapped[dict[str, Any]]
+    position: Mapped[int] = mapped_column()
     ranked: Mapped[int] = mapped_column()  # how many of the audience's segment stood on the board
     skipped: Mapped[int] = mapped_column(default=0)  # the ranks above these that the audience passes over
     most: Mapped[int | None] = mapped_column()  # how many the audience takes of them; None: all who fit

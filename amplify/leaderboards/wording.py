@@ -42,6 +42,17 @@ WINDOWS = {
     "90": _l("Last 90 days"),
     "campaign": _l("The campaign's period"),
 }
+# Why somebody would stand elsewhere on a past board.
+CHANGED_BY = {
+    "refund": _l("A purchase was given back"),
+    "fraud": _l("A check held, refused or let go something"),
+    "reclassified": _l("Visits were judged again"),
+    "appeal": _l("An appeal was agreed to"),
+    "late": _l("Something came in, or counted, only later"),
+    "rules": _l("The rules for points changed"),
+    "erased": _l("The person was erased; the points stay"),
+    "others": _l("Others moved"),
+}
 # What an appeal is about, and what became of it.
 THINGS = {"click": _l("A visit"), "conversion": _l("A purchase")}
 OUTCOMES = {
