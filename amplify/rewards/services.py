@@ -10,7 +10,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from amplify.accounts import audit
 from amplify.brands.models import Brand
-from amplify.campaigns import policy
+from amplify.campaigns import policy, recurrence
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.errors import Conflict, Invalid, NotFound
@@ -33,7 +33,8 @@ def attach(session: Session, campaign: Campaign, data: RewardIn, actor: str) -> 
     """Give the campaign this reward, or change the one it has. Marks the campaign as rewarded.
 
     Raises Forbidden for a trigger that pays for acts or opinions and for a campaign without its disclosure;
-    Invalid for a currency that is not the brand's or a budget below one reward; Conflict for what a start has fixed.
+    Invalid for a currency that is not the brand's, a budget below one reward, or starts after its last day; Conflict
+    for what a start has fixed.
     """
     brand = session.get_one(Brand, campaign.brand_id)
     new = _checked(session, brand, campaign, data)
@@ -165,14 +166,28 @@ def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn)
     if not data.name.get(brand.default_locale):  # type: ignore[call-overload]  # another language has none either
         raise Invalid(f"name.{brand.default_locale}", "required", _l("Say what is given, in the brand's language."))
     policy.check_disclosure(campaign.texts, policy.spoken(campaign.texts, brand.default_locale))
+    expires_at = end_of(data.expires_on, campaign.timezone) if data.expires_on else None
+    _refuse_outlived(campaign, expires_at)
     return {
         "type": data.type, "name": dict(data.name), "value_minor": data.value_minor, "currency": data.currency,
         "budget_minor": data.budget_minor, "cap_pushes": data.cap_pushes,
         "cap_total": data.cap_total, "cap_day": data.cap_day, "cap_person": data.cap_person,
         "rule": rule,
         "settings": type_of(data.type).read_settings(data.settings),
-        "expires_at": end_of(data.expires_on, campaign.timezone) if data.expires_on else None,
+        "expires_at": expires_at,
     }  # fmt: skip
+
+
+def _refuse_outlived(campaign: Campaign, expires_at: datetime | None) -> None:
+    """No start gives what is over already."""
+    if not campaign.repeats or expires_at is None:
+        return
+    first, zone, last = campaign.starts_local, campaign.timezone, expires_at - timedelta(seconds=1)
+    if recurrence.upcoming(campaign.repeats, first, zone, last, campaign.ends_at, 1):
+        message = _l(
+            "It would still start after the last day of the codes. End the repetition before, or choose a later day."
+        )
+        raise Invalid("repeats.until", "after-last-day", message)
 
 
 def end_of(day: date, zone: str) -> datetime:

@@ -13,11 +13,14 @@ from amplify.brands.models import Brand
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.core import jobs
+from amplify.core.errors import Invalid
 from amplify.delivery.models import Message
 from amplify.leaderboards.models import Snapshot
+from amplify.rewards import writing
 from amplify.rewards.models import Push
+from tests.campaigns.making import campaign_in
 from tests.client import Client
-from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded, pushes_of
+from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded, pushes_of, reward_in
 from tests.rewards.test_views import FORM
 from tests.world import a_brand, a_user
 
@@ -120,6 +123,42 @@ def test_a_rule_that_means_nothing_is_told_at_its_field(session: Session, client
     answer = client.post_form("/console/campaigns", FORM | rule)
     assert answer.status_code == 422
     assert said in answer.text
+
+
+OF_CODES = "It would still start after the last day of the codes."
+
+
+@pytest.mark.parametrize(
+    ("ends", "refused"),
+    [
+        ({}, True),
+        ({"repeat_until": "2031-01-05"}, True),
+        ({"repeat_count": "32"}, True),
+        ({"repeat_until": "2031-01-03"}, False),
+        ({"repeat_count": "31"}, False),  # the last one is on December 28
+        ({"ends_local": "2031-01-04T09:00"}, False),  # none comes at or after the end
+        ({"ends_local": "2031-01-04T09:01"}, True),
+        ({"expires_on": ""}, False),
+        ({"expires_on": "2031-01-04", "repeat_count": "32"}, False),  # that day counts
+        ({"expires_on": "2031-01-03", "repeat_count": "32"}, True),
+    ],
+)
+def test_a_rule_that_outlives_the_last_day_of_the_codes_is_refused(
+    session: Session, client: Client, ends: dict[str, str], refused: bool
+) -> None:
+    client.sign_in(a_user(session, a_brand(session), "marketer"))
+    answer = client.post_form("/console/campaigns", FORM | {"repeat_kind": "weekly", "repeat_weekdays": "5"} | ends)
+    assert (answer.status_code, OF_CODES in answer.text) == ((422, True) if refused else (302, False))
+
+
+def test_a_live_one_cannot_be_made_to_outlive_them_either(session: Session) -> None:
+    campaign = make_rewarded(session, make_brand(session), expires_on="2030-12-31")
+    campaigns.start_due(session, START)
+    again = campaign_in(name=campaign.name, texts=campaign.texts, audience=campaign.audience, repeats=WEEKLY)
+    gives = reward_in(expires_on="2030-12-31")
+    with pytest.raises(Invalid) as refused, session.begin_nested():
+        writing.edit(session, campaign, again, gives, "user:1", campaign.version)
+    assert (refused.value.field, refused.value.rule) == ("repeats.until", "after-last-day")
 
 
 def test_what_was_skipped_and_why_stands_on_its_page(session: Session, client: Client, weekly: Campaign) -> None:
