@@ -37,6 +37,8 @@ DATABASES = ("sqlite", "postgresql")
 # What these see does not depend on the database: how pages look in a browser, the checkout's tools. Once is enough;
 # the pages' queries are asked of both databases by the features' own tests, and the story is lived on both.
 ONCE = ("tests/e2e", "tests/tools", "tests/test_run.py", "tests/test_wheel.py", "tests/test_architecture.py")
+# As many at once as there are cores; a file stays with one, so its servers and demo are made once. `-n 0` undoes it.
+AT_ONCE = ["-n", str(min(4, os.cpu_count() or 1)), "--dist", "loadfile"]
 # pytest's last line: "=== 3 failed, 120 passed, 1 error in 12.34s ==="
 CLOSING = re.compile(r"^(?:=+ )?((?:\d+ [a-z]+(?:, )?)+) in [\d.]+s.*$", re.MULTILINE)
 
@@ -70,7 +72,7 @@ def run(name: str, command: list[str]) -> Stage:
 
 def stages(arguments: list[str]) -> list[tuple[str, list[str]]]:
     """The name and command of each stage, cheapest first."""
-    pytest = [sys.executable, "-m", "pytest", "--color=no", *arguments]
+    pytest = [sys.executable, "-m", "pytest", "--color=no", *AT_ONCE, *arguments]
     if any(argument.split("=")[0] == "--db" for argument in arguments):
         return [*CHECKS.items(), ("pytest", pytest)]
     first, *others = DATABASES

@@ -49,6 +49,11 @@ def test_each_database_has_its_stage_unless_one_is_asked_for() -> None:
     assert [name for name, _ in check.stages(["--db=sqlite"])][-1:] == ["pytest"]
 
 
+def test_files_are_shared_out_unless_somebody_says_otherwise() -> None:
+    command = check.stages(["--db", "sqlite", "-n", "0"])[-1][1]
+    assert [command[place + 1] for place, word in enumerate(command) if word == "-n"] == [check.AT_ONCE[1], "0"]
+
+
 def test_a_stage_is_shown_as_it_runs_and_its_closing_line_kept(capfd: pytest.CaptureFixture[str]) -> None:
     code = "print('hello'); print('== 2 passed in 0.10s =='); raise SystemExit(4)"
     done = check.run("made up", [sys.executable, "-c", code])
