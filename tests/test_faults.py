@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import power
+from tests.faults import boards, power
 from tests.faults.audit import Evidence, Owed, repeats, wrongs
 from tests.faults.sink import Copy
 from tests.faults.worker import Plan, Row, kills, noted_before_sent
@@ -30,6 +30,12 @@ def test_a_worker_that_calls_mails_sent_too_early_is_caught(plan: Plan) -> None:
     row = noted_before_sent(plan)
     assert any("never left" in wrong for wrong in row.wrongs), row.wrongs
     assert row.ok
+
+
+def test_workers_killed_while_they_fold_leave_boards_as_a_rebuild_makes_them(plan: Plan) -> None:
+    assert boards.kills(plan, 1, bug="noted-after-folded").ok
+    held = boards.kills(plan, 2)
+    assert (held.wrongs, held.kills) == ([], 2)
 
 
 def test_a_power_cut_loses_nothing_that_was_acknowledged_or_says_what_the_machine_lacks(plan: Plan) -> None:

@@ -172,6 +172,7 @@ def kills(plan: worker.Plan, number: int, bug: str = "") -> worker.Row:
         wrongs += audit(app)
         with app.app_context():
             entries = db.session.scalar(sa.select(sa.func.count()).select_from(PointsEntry))
+        with app.app_context():
             db.engine.dispose()
     did = f"{len(recoveries)} kills, {entries:,} entries, seed {plan.seed}"
     took = time.monotonic() - began
@@ -180,7 +181,9 @@ def kills(plan: worker.Plan, number: int, bug: str = "") -> worker.Row:
 
 def _kill_one(one: Site, shop: Shop, dice: random.Random) -> None:
     """One worker from its start to its death: at a named place, or somewhere in the work it finds."""
-    if one.bug:
+    moments = [dice.uniform(0.05, 0.8) for _stir in range(3)]
+    if one.bug:  # it only shows in between
+        moments[-1] = PATIENCE_SECONDS
         victim: Process = one.start_worker(failpoint=f"folded:{dice.randint(1, 3)}")
     elif dice.random() < 0.5:
         side = dice.choice(("before", "after"))
@@ -188,9 +191,9 @@ def _kill_one(one: Site, shop: Shop, dice: random.Random) -> None:
     else:
         victim = one.start_worker()
     one.until_ready(victim)
-    for _stir in range(3):
+    for moment in moments:
         shop.stir()
-        if one.until(lambda: not victim.is_alive(), dice.uniform(0.05, 0.8)):
+        if one.until(lambda: not victim.is_alive(), moment):
             break
     one.kill(victim)
 

@@ -125,9 +125,10 @@ def noted_after_folded() -> None:
     def project(session: Session, limit: int) -> int:
         done = services.project(session, limit)
         session.commit()
-        failpoints.reach("folded")
-        cursor = cursors.take(session, services.CURSOR, wait=True)
-        if cursor and noted:
+        if noted:
+            failpoints.reach("folded")
+            cursor = cursors.take(session, services.CURSOR, wait=True)
+            assert cursor is not None  # it was waited for
             move(cursor, noted.pop())
         return done
 
