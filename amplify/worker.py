@@ -191,6 +191,7 @@ class Worker:
 
     def _beat(self) -> None:
         """Say that we live, and take over from those who do not."""
+        self._clock.look_up()
         with self.transaction() as session:
             leases.take(session, leases.WORKER + self.executor_id, self.executor_id, DEAD_AFTER_SECONDS)
             now = leases.database_now(session)

@@ -8,7 +8,7 @@ from pkgutil import iter_modules
 
 import bench
 
-TOOLS = {"__main__", "client", "limits", "load", "peers", "report", "servers"}
+TOOLS = {"__main__", "client", "filled", "limits", "load", "peers", "report", "servers"}
 
 
 def names() -> list[str]:

@@ -1,21 +1,25 @@
 """Planning a start, from the frozen ranking to the push ledger, against the raw copy of the same rows in the same run.
 
     python3 run.py bench campaign [--advocates 100000,1000000,3000000] [--db sqlite|postgresql|both] [--bars]
+                                  [--keep FOLDER [--fill]]
 
 --bars   the exit code says whether every bar of the run was reached (for a quiet machine)
+--keep   filled databases stay in this folder for the next run; what is planned on is a copy
+--fill   fill them, and measure nothing
 
-What is planned: everybody on a board, each with a generated code. The raw side is one `INSERT ... SELECT` of the
-snapshot's rows and one of the ledger's, into empty tables with the same columns, keys and indexes.
+What is planned: everybody on a board, each with a generated code, in a process set up as a worker is, with the worker's
+thread that shortens SQLite's log beside it. The raw side is one `INSERT ... SELECT` of the snapshot's rows and one of
+the ledger's, into empty tables with the same columns, keys and indexes, in the same process.
 """
 
 import argparse
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,33 +27,20 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from amplify.app import create_app
-from amplify.brands.models import Brand
-from amplify.brands.services import create_brand
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
-from amplify.campaigns.schemas import CampaignIn, read
-from amplify.core import clock, schema, wal
-from amplify.core.bulk import insert_many
+from amplify.core import bulk, clock, wal
 from amplify.core.db import Base, db, reading
 from amplify.core.jobs import find, warm_up
-from amplify.core.settings import Settings
-from amplify.customers.models import Customer
-from amplify.leaderboards import histogram
-from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
-from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
-from amplify.rewards import planning, writing
+from amplify.leaderboards.models import Snapshot, SnapshotRow
+from amplify.rewards import planning
 from amplify.rewards.models import Push, Reward
-from amplify.rewards.schemas import RewardIn
-from amplify.sharing.models import Advocate
-from bench import servers
-from bench.loop import TEXTS
+from amplify.worker import LOG_SECONDS
+from bench import filled
 from bench.report import table
 
 MOST_OF_RAW, MOST_GROWTH, LONGEST_SECONDS = 3.0, 1.3, 0.3
-FILL = 20_000
 COLUMNS = ("advocates", "seconds", "us a row", "raw us a row", "of the raw", "longest s", "memory MB")
-HALF_LIFE_LOG = 40.0  # where scores begin; only their order matters here
 
 
 @dataclass
@@ -92,50 +83,6 @@ class Row:
     def cells(self) -> tuple[object, ...]:
         raw = self.raw_seconds / self.advocates * 1e6
         return self.advocates, self.seconds, self.us, raw, self.of_raw, self.longest, self.memory_mb
-
-
-def fill(session: Session, number: int) -> int:
-    """A brand with so many people on its board, all of whom may be written to; the id of its scheduled campaign."""
-    brand = create_brand(session, slug="bench", name="Bench", target_hosts=["shop.example"])
-    board = board_ids(session, brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
-    now = datetime.now(UTC)
-    for start in range(1, number + 1, FILL):
-        people = range(start, min(start + FILL, number + 1))
-        mails = [f"p{i}@mail.example" for i in people]
-        known = {"brand_id": brand.id, "name": "", "consent": True, "consent_source": "", "is_employee": False}
-        own: dict[str, Any] = {"id": people, "email": mails, "email_normal": mails}
-        insert_many(session, Customer, {**known, "locale": "en", "created_at": now}, own)
-        promised = {"brand_id": brand.id, "on_board": True, "token_epoch": 0, "terms_version": "", "created_at": now}
-        own = {"id": people, "customer_id": people, "pseudonym": [f"Bird {i}" for i in people]}
-        insert_many(session, Advocate, _known(Advocate, promised), own)
-        stood = {"board_id": board, "milli_points": 1000, "human_clicks": 1, "conversions": 0, "shares": 0, "tie": b""}
-        # Spread like real ranks: no order of theirs is the order of the ids.
-        logs = [HALF_LIFE_LOG + (i * 2654435761 % 2**32) / 2**32 for i in people]
-        insert_many(session, Standing, {**stood, "reached_at": now}, {"advocate_id": people, "score_log": logs})
-        histogram.apply(session, [(board, None, score) for score in logs])
-        session.commit()
-    return scheduled(session, brand, number)
-
-
-def _known(model: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Those of the values that the table has a column for."""
-    return {name: value for name, value in values.items() if name in sa.inspect(model).local_table.c}
-
-
-def scheduled(session: Session, brand: Brand, number: int) -> int:
-    """A campaign that gives everybody a generated code."""
-    given = {
-        "name": "Thank you", "landing_url": "https://shop.example/stay", "texts": {"en": TEXTS, "es": TEXTS},
-        "audience": {"kind": "top_n", "value": number}, "timezone": "UTC", "starts_local": "2099-01-01T09:00",
-    }  # fmt: skip
-    reward = {
-        "type": "generated_code", "name": {"en": "20 % off"}, "value_minor": 500, "currency": brand.currency,
-        "settings": {"pattern": "THANKS-####-####"}, "budget_minor": 500 * number,
-    }  # fmt: skip
-    made = writing.create(session, brand, read(CampaignIn, given), read(RewardIn, reward), "bench")
-    campaigns.schedule(session, made, clock.now())
-    session.commit()
-    return made.id
 
 
 def plan(campaign_id: int) -> float:
@@ -182,34 +129,44 @@ def wrongs(engine: Engine, number: int) -> list[str]:
     return told if spent == 500 * number else [*told, f"the budget says {spent}"]
 
 
-@contextmanager
-def installation(address: str, folder: Path) -> Iterator[Engine]:
-    """The application on an empty database."""
-    app = create_app(Settings(env="test", database_url=address, data_dir=folder))
-    with app.app_context():
-        schema.upgrade(db.engine)
-        yield db.engine
-        db.session.close()
-        db.engine.dispose()
-
-
-def measure(name: str, number: int) -> Row:
+def measure(name: str, number: int, keep: Path | None) -> Row:
     """One size on a new database."""
     with (
-        servers.databases((name,)) as addresses,
+        filled.database(name, number, keep) as address,
         tempfile.TemporaryDirectory(prefix="amplify-campaign-") as folder,
-        installation(addresses[name], Path(folder)) as engine,
+        filled.installation(address, Path(folder)) as engine,
     ):
-        campaign_id = fill(db.session, number)
-        _settle(engine)
+        filled.settle(engine)
         clocked = Clocked()
         clocked.watch(engine)
         warm_up()
         forget_peak()
-        seconds = plan(campaign_id)
+        with log_shortened(engine):
+            seconds = plan(db.session.scalars(sa.select(Campaign.id).where(Campaign.state == "scheduled")).one())
         longest, memory = clocked.longest, peak_memory_mb()
-        _settle(engine)
+        filled.settle(engine)
         return Row(number, seconds, copy_raw(engine), longest, memory, wrongs(engine, number))
+
+
+@contextmanager
+def log_shortened(engine: Engine) -> Iterator[None]:
+    """The worker's thread that moves SQLite's log into the database, until the block ends."""
+    ending, moved = threading.Event(), wal.Mark(b"", 0)
+    file = Path(str(engine.url.database))
+
+    def shorten() -> None:
+        nonlocal moved
+        while not ending.wait(LOG_SECONDS):
+            if wal.needs_checkpoint(wal.mark(file), moved) and wal.checkpoint(file):
+                moved = wal.mark(file)
+
+    thread = threading.Thread(target=shorten, daemon=True)
+    if engine.dialect.name == "sqlite":
+        thread.start()
+    yield
+    ending.set()
+    if thread.is_alive():
+        thread.join()
 
 
 def peak_memory_mb() -> float:
@@ -221,15 +178,6 @@ def peak_memory_mb() -> float:
 def forget_peak() -> None:
     """Begin to watch for the most anew: proc(5), clear_refs."""
     Path("/proc/self/clear_refs").write_text("5")
-
-
-def _settle(engine: Engine) -> None:
-    """What the worker does beside: SQLite's log is folded in, PostgreSQL knows how large its tables are."""
-    if engine.dialect.name == "sqlite":
-        wal.checkpoint(Path(str(engine.url.database)))
-        return
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
 
 
 def bars(rows: list[Row]) -> dict[str, tuple[bool, str]]:
@@ -244,17 +192,34 @@ def bars(rows: list[Row]) -> dict[str, tuple[bool, str]]:
     }
 
 
+def fill(options: argparse.Namespace, sizes: list[int]) -> dict[str, object]:
+    """Only fill what is kept."""
+    for name in ("sqlite", "postgresql") if options.db == "both" else (options.db,):
+        for size in sizes:
+            with filled.database(name, size, options.keep, copy=False):
+                print(f"{name}: {size:,} are there", flush=True)
+    return {"ok": True}
+
+
 def main(arguments: list[str]) -> dict[str, object]:
     """Measure, print, and give the figures; "ok": everybody has one push and one code, and the budget is right."""
     parser = argparse.ArgumentParser(prog="bench campaign", description=__doc__)
     parser.add_argument("--advocates", default="100000,1000000,3000000")
     parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--bars", action="store_true")
+    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--fill", action="store_true")
     options = parser.parse_args(arguments)
     sizes = sorted(int(size) for size in options.advocates.split(","))
     figures: dict[str, object] = {"ok": True}
+    bulk.expect_many_rows()  # as a worker does
+    if options.fill:
+        return fill(options, sizes)
     for name in ("sqlite", "postgresql") if options.db == "both" else (options.db,):
-        rows = [measure(name, size) for size in sizes]
+        rows = []
+        for size in sizes:
+            rows.append(measure(name, size, options.keep))
+            print(f"{name}: {dict(zip(COLUMNS, rows[-1].cells(), strict=True))}", flush=True)
         table(f"planning a start on {name}", COLUMNS, [row.cells() for row in rows])
         told, reached = [wrong for row in rows for wrong in row.wrongs], bars(rows)
         for bar, (is_reached, figure) in reached.items():

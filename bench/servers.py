@@ -9,7 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,9 +81,11 @@ def amplify(*command: str, env: dict[str, str], log: Path | None = None) -> Iter
 
 
 @contextmanager
-def databases(wanted: tuple[str, ...] = ("sqlite", "postgresql")) -> Iterator[dict[str, str]]:
-    """Name -> address of a new empty database, in a folder that goes away."""
-    with tempfile.TemporaryDirectory(prefix="amplify-bench-") as folder:
+def databases(wanted: tuple[str, ...] = ("sqlite", "postgresql"), keep: Path | None = None) -> Iterator[dict[str, str]]:
+    """Name -> address of a new empty database, in a folder that goes away; or of what is in the folder `keep`."""
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+    with nullcontext(str(keep)) if keep else tempfile.TemporaryDirectory(prefix="amplify-bench-") as folder:
         found = {"sqlite": f"sqlite:///{folder}/amplify.db"} if "sqlite" in wanted else {}
         if "postgresql" not in wanted:
             yield found

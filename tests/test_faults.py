@@ -1,5 +1,6 @@
 """A short form of `python3 run.py faults worker`: few kills, one planted bug, and the auditor's own eyesight."""
 
+import re
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import boards, power
+import amplify
+from tests.faults import boards, campaign, power
 from tests.faults.audit import Evidence, Owed, repeats, wrongs
 from tests.faults.sink import Copy
 from tests.faults.worker import Plan, Row, kills, noted_before_sent
@@ -30,6 +32,29 @@ def test_a_worker_that_calls_mails_sent_too_early_is_caught(plan: Plan) -> None:
     row = noted_before_sent(plan)
     assert any("never left" in wrong for wrong in row.wrongs), row.wrongs
     assert row.ok
+
+
+def test_clock_workers_and_pages_die_in_a_campaign_and_nothing_is_lost_or_doubled(plan: Plan) -> None:
+    row = campaign.kills(replace(plan, kills=8), campaign.Size(people=60, chunk=20))
+    assert row.wrongs == []
+    assert row.kills >= 8
+
+
+def test_a_start_noted_too_early_and_an_answer_acknowledged_too_early_are_caught(plan: Plan) -> None:
+    started, answered = campaign.started_in_two_steps(plan), campaign.answered_before_stored(plan)
+    assert any("have no push" in wrong for wrong in started.wrongs), started.wrongs
+    assert any("are not stored" in wrong for wrong in answered.wrongs), answered.wrongs
+
+
+def test_the_campaigns_faults_know_every_failpoint_on_the_way_of_a_push() -> None:
+    """What else has one belongs to milestones, providers, clicks and rounds, and is killed in their own tests."""
+    others = {"milestone", "award", "provider", "removal", "reclassify", "{name}"}
+    named = re.compile(r'reach\(f?"([a-z-]+|\{name\}-[a-z-]+)"\)')
+    texts = [file.read_text() for file in (Path(amplify.__file__).parent).rglob("*.py")]
+    found = {name for text in texts for name in named.findall(text)}
+    spelt = {f"{step}-{end}" for step in ("freeze", "plan") for end in ("before-commit", "after-commit")}
+    ours = {name for name in found if not any(name.startswith(f"{other}-") for other in others)}
+    assert ours | spelt == set(campaign.POINTS)
 
 
 def test_workers_killed_while_they_fold_leave_boards_as_a_rebuild_makes_them(plan: Plan) -> None:

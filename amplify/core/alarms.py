@@ -6,7 +6,7 @@ again from the rows, and a lease sees to it that one worker's clock rings.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
@@ -14,11 +14,13 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.orm import Session
 
 from amplify.core import clock, leases
+from amplify.core.failpoints import reach
 
 LEASE = "clock"
 LEASE_SECONDS = 7.0
 # Another worker's clock rings at the latest LEASE_SECONDS + SYNC_SECONDS after the death of the one that did.
 SYNC_SECONDS = 2.0
+SYNC = "sync"
 
 log = structlog.get_logger(__name__)
 
@@ -46,9 +48,17 @@ class Clock:
     def start(self) -> None:
         """Begin to keep time, in a thread."""
         self._scheduler.add_job(
-            self.sync, "interval", seconds=SYNC_SECONDS, next_run_time=clock.now(), misfire_grace_time=None
+            self.sync, "interval", seconds=SYNC_SECONDS, next_run_time=clock.now(), misfire_grace_time=None, id=SYNC
         )
         self._scheduler.start()
+
+    def look_up(self) -> None:
+        """For a thread that counts seconds itself, now and then: the machine's clock may have been set back, and the
+        scheduler would wait until it shows the same time again."""
+        job = self._scheduler.get_job(SYNC)
+        if job is not None and job.next_run_time - clock.now() > timedelta(seconds=2 * SYNC_SECONDS):
+            log.warning("the machine's clock was set back", to=str(clock.now()))
+            job.modify(next_run_time=clock.now())
 
     def stop(self) -> None:
         """Wait for what rings just now, then let another worker's clock take over at once."""
@@ -98,5 +108,7 @@ class Clock:
             with self._transaction() as session:
                 if leases.take(session, LEASE, self._holder, LEASE_SECONDS) is not None:
                     alarm.ring(session, clock.now())
+                    reach("ring-before-commit")
+            reach("ring-after-commit")
         except Exception as error:
             log.error("alarm failed", alarm=alarm.name, error=type(error).__name__, exc_info=error)

@@ -14,6 +14,8 @@ from amplify.core.bulk import insert_ignore
 from amplify.core.db import Base, Instant, Text200, is_sqlite
 
 WORKER = "worker:"
+# No lease is taken for so long. One that ends later was written before somebody set the machine's clock back.
+LONGEST = timedelta(minutes=10)
 
 
 class Lease(Base):
@@ -48,9 +50,10 @@ def take(session: Session, name: str, holder: str, seconds: float) -> int | None
         if not insert_ignore(session, Lease, [{"name": name, "holder": holder, "until": until, "fence": 1}]):
             return None  # somebody was faster
         return 1
-    if lease.holder != holder and lease.until > now:
+    is_over = lease.until <= now or lease.until - now > LONGEST
+    if lease.holder != holder and not is_over:
         return None
-    if lease.holder != holder or lease.until <= now:
+    if lease.holder != holder or is_over:
         lease.fence += 1
     elif lease.until - now > timedelta(seconds=seconds / 2):
         return lease.fence

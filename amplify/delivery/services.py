@@ -30,7 +30,7 @@ def new_message_id(host: str) -> str:
 
 def new_message_ids(host: str, numbers: Sequence[int]) -> list[str]:
     """The same for many messages that have different numbers already: one random part for all of them."""
-    drawn = uuid7()
+    drawn = str(uuid7())
     return [f"<{drawn}.{number}@{host}>" for number in numbers]
 
 

@@ -111,18 +111,14 @@ def _write(session: Session, snapshot: Snapshot, further: sa.ColumnElement[bool]
     brand, rules = session.get_one(Brand, snapshot.brand_id), in_force(session, snapshot.brand_id)
     fits = (*is_ranked(snapshot.board_id), *is_enough(rules, snapshot.audience, snapshot.taken_at), further)
     fits += tuple(in_segment(brand, snapshot.audience))
-    ahead = sa.select(*columns()).where(*fits).order_by(*ranking_order()).limit(most)
     # Only the first chunk begins at the top of the board and has ranks to pass over.
-    next_ones = ahead.offset(0 if snapshot.frozen or made else snapshot.skipped).subquery()
-    order = (
-        next_ones.c.score_log.desc(),
-        next_ones.c.tie.asc(),
-        next_ones.c.reached_at.asc(),
-        next_ones.c.advocate_id.asc(),
-    )
-    rank = sa.literal(snapshot.skipped + snapshot.frozen + made) + sa.func.row_number().over(order_by=order)
-    score = worth(next_ones.c.score_log, snapshot.taken_at, rules.half_life_days)
-    source = sa.select(sa.literal(snapshot.id), rank, score, *(next_ones.c[name] for name in KEPT))
+    passed = 0 if snapshot.frozen or made else snapshot.skipped
+    order = ranking_order()
+    # Numbered on the way through the index of the ranking: nothing is sorted, and who comes later is not looked at.
+    rank = sa.literal(snapshot.skipped + snapshot.frozen + made - passed) + sa.func.row_number().over(order_by=order)
+    score = worth(Standing.score_log, snapshot.taken_at, rules.half_life_days)
+    numbered = sa.select(sa.literal(snapshot.id), rank, score, *columns()).where(*fits)
+    source = numbered.order_by(*order).limit(most).offset(passed)
     copied = sa.insert(SnapshotRow).from_select(["snapshot_id", "rank", "score", *KEPT], source)
     done: Any = session.execute(copied.execution_options(preserve_rowcount=True))
     return int(done.rowcount)

@@ -18,11 +18,12 @@ from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.customers.models import Customer
 from amplify.delivery.pacing import asleep_until, full_since
 from amplify.leaderboards.services import choice
 from amplify.rewards import caps
 from amplify.rewards.approving import first_state
-from amplify.rewards.eligibility import Candidate, Languages, Limits, Start, candidates, judged
+from amplify.rewards.eligibility import Candidate, Languages, Limits, Start, judged, to_be_shown, way_to
 from amplify.rewards.models import Reward
 from amplify.rewards.reaching import PERSON
 from amplify.rewards.services import affordable, reward_of
@@ -147,7 +148,7 @@ class _Counting:
         if self.choice is None or (self.reward is not None and self.reward.is_milestone):
             return iter(())
         best = self.choice.limit(first).subquery()
-        return self.limits.allocate(candidates(self.session, self.start, best, first))
+        return self.limits.allocate(to_be_shown(self.session, self.start, best, first))
 
     def _counts(self, first: int | None = None) -> Counter[tuple[Any, ...]]:
         """(rule, channel, language tag, time zone, and for each budget the minute that `full_since` names) -> how many
@@ -155,7 +156,8 @@ class _Counting:
         if self.choice is None:
             return Counter()
         full = [_in_minutes(at).label(f"full_{n}") for n, (at, _days) in enumerate(self.budgets)]
-        them = judged(self.session, self.start, self.choice.subquery(), full).subquery().c
+        about = way_to(self.session, self.start), Customer.timezone, *full
+        them = judged(self.session, self.start, self.choice.subquery(), about).subquery().c
         rows = sa.select(them.rule, them.channel, them.locale, them.timezone, *(them[column.name] for column in full))
         if first is not None:
             rows = rows.where(them.rule.is_(None)).order_by(them.rank).limit(first)

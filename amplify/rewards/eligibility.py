@@ -3,6 +3,7 @@
 It judges in the database, a set at a time: the dry run counts what it says, the plan writes it into the ledger.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -49,14 +50,15 @@ REACHED = {"human_click": "human_clicks", "conversion": "conversions"}
 
 @dataclass(slots=True)
 class Candidate:
-    """A chosen advocate and what stands in the way, if anything. `score` in points."""
+    """A chosen advocate and what stands in the way, if anything. Only where they are shown: `name`, `score` in points
+    and the `channel` that reaches them."""
 
     advocate_id: int
     rank: int
-    score: float
-    name: str
     locale: str
     rule: str | None = None
+    score: float = 0.0
+    name: str = ""
     channel: str = CHANNEL
 
 
@@ -86,10 +88,12 @@ class Limits:
 
     def allocate(self, judged: Iterable[Candidate]) -> Iterator[Candidate]:
         """Give it out: who is beyond cap, budget or codes gets that rule. As they come, best first."""
-        place = 0
+        place, named = 0, self.named
+        plenty = min((most for _name, most in named), default=sys.maxsize)
         for one in judged:
             if one.rule is None:
-                one.rule = next((name for name, most in self.named if place >= most), None)
+                if place >= plenty:
+                    one.rule = next(name for name, most in named if place >= most)
                 place += 1
             yield one
 
@@ -103,34 +107,36 @@ class Limits:
         return eligible, beyond
 
 
-def judged(
-    session: Session, start: Start, chosen: sa.FromClause, more: Sequence[sa.ColumnElement[Any]] = ()
-) -> sa.Select[Any]:
-    """Each of the chosen with the first rule that stands in the way (NULL: none), and what a push to them needs;
-    `more` columns about them.
+def judged(session: Session, start: Start, chosen: sa.FromClause, more: Sequence[Any] = ()) -> sa.Select[Any]:
+    """Each of the chosen with their language tag and the first rule that stands in the way (NULL: none); `more` columns
+    about them.
 
-    `chosen` has the columns advocate_id, rank, score, human_clicks, conversions, and holds every advocate once.
+    `chosen` has the columns advocate_id, rank, human_clicks, conversions, and holds every advocate once.
     """
-    person = (public_name(), Customer.locale, Customer.timezone)
-    columns = (
-        chosen.c.advocate_id,
-        chosen.c.rank,
-        chosen.c.score,
-        *person,
-        reaching.channel(session, start.brand).label("channel"),
-        _rule(session, start, chosen).label("rule"),
-        *more,
-    )
-    people = sa.select(*columns).join(Advocate, Advocate.id == chosen.c.advocate_id)
+    columns: Any = (chosen.c.advocate_id, chosen.c.rank, Customer.locale, _rule(session, start, chosen).label("rule"))
+    people: sa.Select[Any] = sa.select(*columns, *more).join(Advocate, Advocate.id == chosen.c.advocate_id)
     return people.outerjoin(Customer, Customer.id == Advocate.customer_id)
 
 
-def candidates(session: Session, start: Start, chosen: sa.FromClause, first: int | None = None) -> Iterator[Candidate]:
-    """The same as objects, best first: the `first` so many at once, or all of them as they are asked for."""
+def candidates(session: Session, start: Start, chosen: sa.FromClause, first: int) -> Iterator[Candidate]:
+    """The `first` so many as objects, best first."""
     languages, rows = Languages(start.brand), judged(session, start, chosen).order_by(chosen.c.rank).limit(first)
+    for advocate_id, rank, locale, rule in session.execute(rows).all():
+        yield Candidate(advocate_id, rank, languages[locale], rule)
+
+
+def to_be_shown(session: Session, start: Start, chosen: sa.FromClause, first: int | None = None) -> Iterator[Candidate]:
+    """The same with whatever is told of them, the column score, too: so many at once, or all as they are asked for."""
+    told = chosen.c.score, public_name(), way_to(session, start)
+    languages, rows = Languages(start.brand), judged(session, start, chosen, told).order_by(chosen.c.rank).limit(first)
     found = session.execute(rows if first is not None else rows.execution_options(yield_per=2_000))
-    for advocate_id, rank, score, name, locale, _timezone, channel, rule in found:
-        yield Candidate(advocate_id, rank, score, name, languages[locale], rule, channel)
+    for advocate_id, rank, locale, *more in found:
+        yield Candidate(advocate_id, rank, languages[locale], *more)
+
+
+def way_to(session: Session, start: Start) -> sa.Label[str]:
+    """The way that reaches one of the `judged`."""
+    return reaching.channel(session, start.brand).label("channel")
 
 
 class Languages(dict[str | None, str]):

@@ -5,8 +5,9 @@ and every swap of two different ones is found (the argument of ISBN-10, with 31 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
@@ -14,6 +15,7 @@ from amplify.core.i18n import lazy_gettext as _l
 # No 0 O, 1 I L: a code survives being read aloud. 31 of them: a prime, which the check character needs.
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 BASE = len(ALPHABET)
+PAIR = BASE**2
 SPELLING = re.compile(r"[A-Z0-9-]*#[A-Z0-9#-]*")
 # With 7 free characters (2.7e10 codes) a guess hits one of a million codes given out less than once in 27,000 tries.
 # At most 20: the weights stay different modulo 31.
@@ -67,17 +69,21 @@ class Pattern:
 
     def write(self, number: int) -> str:
         """The code of a number below `capacity`."""
-        chars, weighted = [], 0
-        for weight in range(2, self.free + 2):
-            number, value = divmod(number, BASE)
-            chars.append(ALPHABET[value])
-            weighted += weight * value
-        chars.append(ALPHABET[-weighted % BASE])
-        return self._form % tuple(chars)
+        return self.write_all([number])[0]
 
-    @cached_property
-    def _form(self) -> str:
-        return self.text.replace("#", "%s")
+    def write_all(self, numbers: Iterable[int]) -> list[str]:
+        """The codes of many numbers, in order."""
+        pairs, ends = _spelt(self.text)
+        codes = []
+        for number in numbers:
+            code, weighted = "", 0
+            for pair in pairs:
+                number, place = divmod(number, PAIR)
+                text, weight = pair[place]
+                code += text
+                weighted += weight
+            codes.append(code + ends[weighted % BASE])
+        return codes
 
     def read_number(self, code: str) -> int | None:
         """The number this is the code of; None if it is spelt otherwise or its check character does not fit."""
@@ -101,6 +107,22 @@ class Pattern:
         return len(self.text) == len(other.text) and all(
             a == b or "#" in (a, b) for a, b in zip(self.text, other.text, strict=True)
         )
+
+
+@lru_cache(maxsize=100)
+def _spelt(text: str) -> tuple[list[list[tuple[str, int]]], list[str]]:
+    """What a code is put together from: for each two free characters (or a last one) what their value is spelt, with
+    the fixed text before them, and what it weighs; and the ends, by the remainder of all weights."""
+    head, *fixed, end = text.split("#")
+    befores, values = [head, *fixed], range(BASE)
+    pairs = []
+    for place in range(0, len(befores) - 1, 2):
+        one, *other = befores[place : min(place + 2, len(befores) - 1)]
+        weight = place + 2
+        seconds = [(other[0] + ALPHABET[value], (weight + 1) * value) for value in values] if other else [("", 0)]
+        firsts = [(one + ALPHABET[value], weight * value) for value in values]
+        pairs.append([(a + b, more + even_more) for b, even_more in seconds for a, more in firsts])
+    return pairs, [befores[-1] + ALPHABET[-rest % BASE] + end for rest in values]
 
 
 def check_value(values: list[int]) -> int:

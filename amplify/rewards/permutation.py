@@ -27,11 +27,11 @@ class Permutation:
 
     def images(self, numbers: Sequence[int]) -> list[int]:
         """The numbers' images, in order. Raises ValueError outside of range(size)."""
-        left, right = self._halves(numbers)
+        (left, right), a, b = self._halves(numbers), self._a, self._b
         for index in range(0, ROUNDS, 2):
-            left = [(one + more) % self._a for one, more in zip(left, self._keyed(index, right), strict=True)]
-            right = [(one + more) % self._b for one, more in zip(right, self._keyed(index + 1, left), strict=True)]
-        return [high * self._b + low for high, low in zip(left, right, strict=True)]
+            left = [(one + more) % a for one, more in zip(left, self._keyed(index, right), strict=True)]
+            right = [(one + more) % b for one, more in zip(right, self._keyed(index + 1, left), strict=True)]
+        return [high * b + low for high, low in zip(left, right, strict=True)]
 
     def numbers(self, images: Sequence[int]) -> list[int]:
         """The numbers that have these images. Raises ValueError outside of range(size)."""

@@ -4,6 +4,7 @@ Each chunk is one short transaction: rows, codes, budget and how far the plannin
 all. So a planner that died continues where it was, and one more planner changes nothing.
 """
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,8 +28,11 @@ from amplify.rewards.services import affordable
 from amplify.rewards.settling import held_still
 
 NAME = "plan-pushes"
-# Even on a busy machine (100 us a row) under the 0.3 s that a click may have to wait.
+# Ranks in the first transaction of a job; the next ones have up to twice as many, or as few as take TURN_SECONDS. More
+# would not fit into what a worker keeps of SQLite's file, and be read twice.
 CHUNK = 2_000
+# A click may have to wait for 0.3 s; on a busy machine a transaction can take twice as long as the one before.
+TURN_SECONDS = 0.15
 # Planned in the transaction of the start; what is more follows in transactions of its own, so that clicks go on.
 AT_ONCE = 1_000
 
@@ -45,19 +49,22 @@ def begin(session: Session, campaign: Campaign, snapshot: Snapshot) -> None:
 def plan_pushes(payload: dict[str, Any]) -> None:
     """Freeze and plan the rest of a start, a transaction per chunk. Ends early when the campaign was stopped."""
     for step, name in ((_freeze, "freeze"), (plan, "plan")):
-        while _take_step(payload, step):
+        size, began = float(CHUNK), time.monotonic()
+        while _take_step(payload, step, int(size)):
             reach(f"{name}-before-commit")
             db.session.commit()
             reach(f"{name}-after-commit")
+            took, began = time.monotonic() - began, time.monotonic()
+            size = min(CHUNK * 2, max(CHUNK // 8, size * min(2.0, TURN_SECONDS / max(took, 0.001))))
         db.session.commit()
 
 
-def _take_step(payload: dict[str, Any], step: Any) -> int:
+def _take_step(payload: dict[str, Any], step: Any, size: int) -> int:
     session = db.session
     campaign = held_still(session, payload["campaign_id"])
     if campaign.state == "stopped":
         return 0
-    return int(step(session, campaign, session.get_one(Snapshot, payload["snapshot_id"]), CHUNK))
+    return int(step(session, campaign, session.get_one(Snapshot, payload["snapshot_id"]), size))
 
 
 def _freeze(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) -> int:
@@ -91,10 +98,10 @@ def plan(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) ->
 
 
 def _next_rows(snapshot: Snapshot, size: int) -> sa.Subquery:
-    columns = (SnapshotRow.advocate_id, SnapshotRow.rank, SnapshotRow.score, SnapshotRow.human_clicks)
+    columns = (SnapshotRow.advocate_id, SnapshotRow.rank, SnapshotRow.human_clicks, SnapshotRow.conversions)
     first, last = snapshot.planned + 1, min(snapshot.planned + size, snapshot.frozen)
     ahead = SnapshotRow.rank.between(snapshot.skipped + first, snapshot.skipped + last)
-    rows = sa.select(*columns, SnapshotRow.conversions).where(SnapshotRow.snapshot_id == snapshot.id, ahead)
+    rows = sa.select(*columns).where(SnapshotRow.snapshot_id == snapshot.id, ahead)
     return rows.subquery()
 
 

@@ -50,6 +50,15 @@ def test_asking_often_writes_seldom(session: Session) -> None:
     assert session.get_one(Lease, "clock").until > first
 
 
+def test_a_lease_from_before_the_clock_was_set_back_is_free(session: Session) -> None:
+    leases.take(session, "clock", "a", 10)
+    leases.take(session, "round", "b", 10)
+    session.execute(sa.update(Lease).values(until=leases.database_now(session) + timedelta(hours=1)))
+    assert leases.take(session, "clock", "b", 10) == 2
+    assert leases.take(session, "clock", "a", 10) is None
+    assert leases.take(session, "round", "b", 10) == 2
+
+
 def test_a_released_lease_is_free_at_once(session: Session) -> None:
     for name in ("clock", "round"):
         leases.take(session, name, "a", 100)

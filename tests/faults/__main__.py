@@ -83,6 +83,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--kills", type=int, default=0, help="how many processes to kill on each database")
     parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--seed", type=int, default=1, help="the dice that choose the moments")
+    parser.add_argument("--minutes", type=float, default=0.0, help="of campaign: kill for so long at most")
     options = parser.parse_args(arguments)
     module = modules[options.name]
     rows: list[Any] = []

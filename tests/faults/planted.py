@@ -4,23 +4,28 @@ python -m tests.faults.planted BUG      settings from the environment, like `amp
 """
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
+from flask import current_app
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from amplify import wiring, worker
 from amplify.app import create_app
+from amplify.brands.models import Brand
+from amplify.campaigns import recurrence, starting
 from amplify.campaigns.events import CampaignStarted
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.queries import upcoming
-from amplify.core import alarms, failpoints, logs
+from amplify.campaigns.trace import SYSTEM
+from amplify.core import alarms, clock, failpoints, logs
 from amplify.core.db import db
 from amplify.core.events import publish
 from amplify.core.settings import Settings, load
@@ -33,6 +38,7 @@ from amplify.rewards import planning
 from amplify.rewards.models import Push, Reward, RewardCode
 from amplify.rewards.types.code_pool import CodePool
 from amplify.surveys import intake
+from amplify.surveys.services import record_response
 from amplify.tracking import cursors
 from amplify.tracking.models import Cursor
 
@@ -143,14 +149,75 @@ def noted_after_folded() -> None:
     wiring.ROUNDS = tuple(project if work is services.project else work for work in wiring.ROUNDS)
 
 
+def started_in_two_steps() -> None:
+    """Notes that campaigns have started, and does what a start does in a later transaction: who dies in between has
+    started a campaign that gives nobody anything."""
+
+    def ring(session: Session, now: datetime) -> None:
+        due = sa.select(Campaign).where(Campaign.starts_at <= now, Campaign.state == "scheduled")
+        started = list(session.scalars(due))
+        for campaign in started:
+            campaign.state, campaign.occurrence, campaign.started_at = "live", 1, now
+        session.commit()
+        if started:
+            failpoints.reach("start-noted")
+        for campaign in started:
+            publish(session, CampaignStarted(campaign, now))
+        session.commit()
+
+    wiring.ALARMS = (alarms.Alarm("campaigns", upcoming, ring),)
+
+
+def clock_is_the_memory() -> None:
+    """Starts what was due since it rang last, and keeps that moment itself: set back, it starts the same again."""
+    last: list[datetime] = []
+
+    def ring(session: Session, now: datetime) -> None:
+        since = last.pop() if last else now - timedelta(seconds=5)
+        for campaign in session.scalars(sa.select(Campaign).where(Campaign.state.in_(("scheduled", "live")))).all():
+            rule = campaign.repeats, campaign.starts_local, campaign.timezone
+            for due in recurrence.between(*rule, since, now, campaign.ends_at):
+                campaign.next_at = campaign.starts_at = due.at
+                session.flush()
+                starting.start(session, campaign, now, SYSTEM, now)
+        last.append(now)
+
+    wiring.ALARMS = (alarms.Alarm("campaigns", lambda _session: [clock.now()], ring),)
+
+
+def answered_before_stored() -> None:
+    """Says that an answer is stored, and stores it a second later."""
+    keep = intake.keep
+
+    def hasty(brand: Brand, source: str, answers: Sequence[Any]) -> list[Any]:
+        flask: Any = current_app
+        app, brand_id = flask._get_current_object(), brand.id
+
+        def store() -> None:
+            with app.app_context():
+                keep(db.session.get_one(Brand, brand_id), source, answers)
+
+        threading.Timer(1.0, store).start()
+        return [record_response(db.session, brand, intake.given_by(source, answer)) for answer in answers]
+
+    intake.keep = hasty
+
+
 IN_WORKER: dict[str, Callable[[], None]] = {
     "noted-before-sent": noted_before_sent,
     "silence-is-yes": silence_is_yes,
     "no-lease": no_lease,
     "code-in-two-steps": code_in_two_steps,
     "noted-after-folded": noted_after_folded,
+    "started-in-two-steps": started_in_two_steps,
+    "clock-is-the-memory": clock_is_the_memory,
 }
-IN_PAGES: dict[str, Callable[[], None]] = {"id-ignored": id_ignored}
+IN_PAGES: dict[str, Callable[[], None]] = {"id-ignored": id_ignored, "answered-before-stored": answered_before_stored}
+
+
+def plant(bug: str) -> None:
+    """Make this process wrong."""
+    {**IN_WORKER, **IN_PAGES}[bug]()
 
 
 def serve(settings: Settings) -> None:
@@ -160,7 +227,7 @@ def serve(settings: Settings) -> None:
 
 if __name__ == "__main__":
     bug = sys.argv[1]
-    {**IN_WORKER, **IN_PAGES}[bug]()
+    plant(bug)
     chosen = load()
     logs.configure(chosen, process="planted")
     # A dead one is missed sooner here: what is shown is the bug, not the wait.

@@ -4,10 +4,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -15,9 +16,11 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import schema
+from amplify.core.db import reading
 from amplify.rewards.models import Push
 from tests.delivery.mailserver import free_port
 from tests.faults import audit
+from tests.faults.nursery import Forked, Nursery, Order
 from tests.faults.sink import Sink
 from tests.rewards.making import make_advocates, make_brand, make_rewarded
 
@@ -28,7 +31,7 @@ AMOUNT_MINOR = 500
 class Process:
     """One started process of ours. `number` is its name in the mail server's journal."""
 
-    def __init__(self, number: int, child: "subprocess.Popen[bytes]", log: Path) -> None:
+    def __init__(self, number: int, child: "subprocess.Popen[bytes] | Forked", log: Path) -> None:
         self.number, self.child, self.log = number, child, log
 
     def is_alive(self) -> bool:
@@ -39,7 +42,12 @@ class Process:
 
 
 class Site:
-    """The installation. `bug` plants a mistake into every process that is started on it."""
+    """The installation. `bug` plants a mistake into every process that is started on it. With a `nursery` processes
+    cost little; `chunk` is for that."""
+
+    nursery: Nursery | None = None
+    chunk = 0
+    environ: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, database: str, folder: Path, sink: Sink, bug: str = "", people: int = 0) -> None:
         self.database, self.folder, self.sink, self.bug = database, folder, sink, bug
@@ -59,19 +67,23 @@ class Site:
         number = len(self.processes)
         program = ("tests.faults.planted", self.bug) if self.bug else ("amplify", *command)
         log = self.folder / f"process-{number}.log"
-        with log.open("wb") as output:
-            child = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", *program], env=self._environ(number, settings), stdout=output, stderr=output
-            )
+        environ = self._environ(number, settings)
+        child: subprocess.Popen[bytes] | Forked
+        if self.nursery is not None:
+            log.touch()
+            child = self.nursery.start(Order(command[0], environ, str(log), self.bug, self.chunk))
+        else:
+            with log.open("wb") as output:
+                child = subprocess.Popen([sys.executable, "-m", *program], env=environ, stdout=output, stderr=output)  # noqa: S603
         self.processes.append(Process(number, child, log))
         return self.processes[-1]
 
     def start_worker(self, **settings: str) -> Process:
         return self.start("worker", **settings)
 
-    def start_pages(self) -> tuple[Process, str]:
+    def start_pages(self, at: int | None = None) -> tuple[Process, str]:
         """The pages without a worker, and their address."""
-        port = str(free_port())
+        port = str(at or free_port())
         url = f"http://127.0.0.1:{port}"
         return self.start("serve", "--no-worker", port=port, base_url=url), url
 
@@ -81,7 +93,7 @@ class Site:
             "env": "test", "database_url": self.database, "data_dir": str(self.folder / "var"), "mail": "smtp",
             "smtp_port": str(self.sink.listen(number)), "worker_poll_seconds": "0.2", **settings,
         }  # fmt: skip
-        return kept | {f"AMPLIFY_{name.upper()}": value for name, value in ours.items()}
+        return {**kept, **{f"AMPLIFY_{name.upper()}": value for name, value in ours.items()}, **self.environ}
 
     def kill(self, process: Process) -> None:
         """As a power cut would: no clean-up, no goodbye."""
@@ -136,13 +148,21 @@ class Site:
     def evidence(self, campaign_id: int) -> audit.Evidence:
         return audit.read(self.engine, campaign_id, self.chosen, self.sink.journal, self.killed)
 
+    def planned(self, campaign_id: int) -> int:
+        """How many pushes there are."""
+        return self._pushes(Push.campaign_id == campaign_id)
+
+    def settled(self, campaign_id: int) -> int:
+        """How many pushes are not open any more."""
+        return self._pushes(Push.campaign_id == campaign_id, Push.state != "earned")
+
+    def _pushes(self, *which: sa.ColumnElement[bool]) -> int:
+        with reading(), self.engine.connect() as connection, connection.begin():
+            return connection.scalar(sa.select(sa.func.count()).select_from(Push).where(*which)) or 0
+
     def is_done(self, campaign_id: int) -> bool:
         """Cheap first: the whole evidence is read only when no push is open."""
-        settled = sa.select(sa.func.count()).where(Push.campaign_id == campaign_id, Push.state != "earned")
-        with self.engine.connect() as connection, connection.begin():
-            if (connection.scalar(settled) or 0) < len(self.chosen):
-                return False
-        return audit.is_done(self.evidence(campaign_id))
+        return self.settled(campaign_id) >= len(self.chosen) and audit.is_done(self.evidence(campaign_id))
 
 
 @contextmanager

@@ -61,6 +61,7 @@ class Plan:
     kills: int = 20
     people: int = 600
     seed: int = 1
+    minutes: float = 0.0  # 0: as long as it takes
 
     def place(self, name: str) -> Path:
         return self.folder / f"{self.database}-{name}"

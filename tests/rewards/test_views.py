@@ -373,3 +373,20 @@ def test_a_milestone_on_the_rank_is_refused_at_its_field(marketer: Client) -> No
     answer = marketer.post_form("/console/campaigns", FORM | {"given": "reached", "at_least": "3"})
     assert answer.status_code == 422
     assert "A rank is known at a start only." in answer.text
+
+
+def test_a_start_during_an_edit_stands_and_the_editor_is_told(in_may_2030: None, marketer: Client, only: Any) -> None:
+    marketer.post_form("/console/campaigns", FORM)
+    marketer.post_form(f"/console/campaigns/{only().id}/schedule")
+    seen = str(only().version)
+    marketer.post_form(f"/console/campaigns/{only().id}/start")
+    page = marketer.post_form(f"/console/campaigns/{only().id}/edit", FORM | {"version": seen, "name": "Mine"})
+    assert (page.status_code, only().state, only().name) == (409, "live", "Spring")
+    assert "Mine" in page.text
+
+
+def test_an_empty_audience_is_said_before_the_start(in_may_2030: None, marketer: Client, only: Any) -> None:
+    marketer.post_form("/console/campaigns", FORM)
+    assert "Nobody would be chosen" in marketer.get(f"/console/campaigns/{only().id}/dry-run").text
+    marketer.post_form(f"/console/campaigns/{only().id}/start")
+    assert only().state == "live"

@@ -65,7 +65,8 @@ class GeneratedCode(RewardType):
         pattern = self._pattern(reward)
         own = CodeSequence.brand_id == reward.brand_id, CodeSequence.pattern == pattern.text
         permute = _permutation(session.scalars(sa.select(CodeSequence.key).where(*own)).one(), pattern)
-        return [pattern.write(image) for image in permute.images([id_ for id_ in push_ids if id_ < pattern.capacity])]
+        most = pattern.capacity
+        return pattern.write_all(permute.images([id_ for id_ in push_ids if id_ < most]))
 
     def owner(self, session: Session, brand_id: int, code: str) -> int | None:
         for sequence in session.scalars(sa.select(CodeSequence).where(CodeSequence.brand_id == brand_id)):
