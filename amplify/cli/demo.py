@@ -27,6 +27,7 @@ def command(port: int, reset: bool) -> None:
         _make()
     environ = {"ENV": "demo", "DATA_DIR": str(FOLDER), "MAIL": "console", "BASE_URL": f"http://127.0.0.1:{port}"}
     os.environ.update({f"{PREFIX}{name}": value for name, value in environ.items()})
+    os.environ.setdefault(f"{PREFIX}LOG_LEVEL", "WARNING")  # what is printed is for whoever tries it out
     settings = settle("127.0.0.1", port)
     run(settings, worker=True, say=lambda: _say(settings))
 

@@ -153,7 +153,7 @@ def _sums(session: Session, snapshot: Snapshot, rules: Rules) -> sa.Select[Any]:
     """Score, conversions and when it was reached, of everybody who had points on this board at that instant."""
     brand, entry = session.get_one(Brand, snapshot.brand_id), PointsEntry
     age = seconds(entry.occurred_at) - snapshot.taken_at.timestamp()
-    worth = _milli_points(rules) / 1000.0 * sa.func.pow(2.0, age / (rules.half_life_days * DAY_SECONDS))
+    worth = rules.worth_of(entry) / 1000.0 * sa.func.pow(2.0, age / (rules.half_life_days * DAY_SECONDS))
     bought = sa.case((entry.cause.in_(("conversion", RESTORED["conversion"])), 1), else_=0)
     # An entry and what took it back lie on the same board, at the same time: one pass, and no join that could go wrong.
     alone = (
@@ -189,12 +189,6 @@ def _on_board(session: Session, snapshot: Snapshot) -> list[sa.ColumnElement[boo
     mine: list[Any] = [PointsEntry.brand_id == snapshot.brand_id, PointsEntry.is_reward_eligible]
     mine += [columns[board.kind] == board.ref_id] if board.kind in columns else []
     return [*mine, PointsEntry.occurred_at <= snapshot.taken_at]
-
-
-def _milli_points(rules: Rules) -> sa.ColumnElement[int]:
-    causes = {*rules.weights, *(restored for restored, cause in COUNTS_AS.items() if cause in rules.weights)}
-    known = [(PointsEntry.cause == cause, rules.milli_points(cause, 0)) for cause in sorted(causes)]
-    return sa.case(*known, else_=PointsEntry.milli_points) if known else PointsEntry.milli_points.expression
 
 
 def _causes(session: Session, snapshot: Snapshot) -> Mapping[int, list[str]]:

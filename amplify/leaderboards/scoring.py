@@ -24,6 +24,12 @@ class Rules(NamedTuple):
         weight = self.weights.get(COUNTS_AS.get(cause, cause))
         return given if weight is None else max(0, int(weight))
 
+    def worth_of(self, entry: Any) -> sa.ColumnElement[int]:
+        """The same for a query, of the rows of PointsEntry or of an alias of it."""
+        causes = {*self.weights, *(restored for restored, cause in COUNTS_AS.items() if cause in self.weights)}
+        known = [(entry.cause == cause, self.milli_points(cause, 0)) for cause in sorted(causes)]
+        return sa.case(*known, else_=entry.milli_points) if known else entry.milli_points.expression
+
 
 # Columns, not the object: every board that is read asks for them.
 _NOW = sa.select(Scoring.half_life_days, Scoring.weights, Scoring.tie_rule).where(

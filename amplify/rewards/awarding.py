@@ -52,7 +52,7 @@ def award_in(session: Session, campaign_id: int, limit: int) -> int:
     locked = sa.select(Reward).where(Reward.campaign_id == campaign.id).with_for_update()
     reward = session.scalars(locked.execution_options(populate_existing=True)).one()
     start = Start(session.get_one(Brand, campaign.brand_id), campaign, reward, campaign.occurrence, clock.now())
-    judged = list(candidates(session, start, _next(reward, limit).subquery(), limit))
+    judged = list(candidates(session, start, _next(session, reward, limit).subquery(), limit))
     fits = Limits(caps.room(session, reward, start.at), affordable(reward))
     judged = list(fits.allocate(judged))
     codes = take_codes(session, reward, [one for one in judged if one.rule is None])
@@ -62,7 +62,7 @@ def award_in(session: Session, campaign_id: int, limit: int) -> int:
     return sum(one.rule not in WAITS for one in judged)
 
 
-def _next(reward: Reward, limit: int) -> sa.Select[Any]:
+def _next(session: Session, reward: Reward, limit: int) -> sa.Select[Any]:
     """The next steps that wait and still stand, each person's first one, not of those who are being checked."""
     earlier = aliased(Milestone)
     mine = earlier.campaign_id == Milestone.campaign_id, earlier.advocate_id == Milestone.advocate_id
@@ -73,7 +73,7 @@ def _next(reward: Reward, limit: int) -> sa.Select[Any]:
         .join(Standing, Standing.advocate_id == Milestone.advocate_id)
         .join(Board, Board.id == Standing.board_id)
         .where(Milestone.campaign_id == reward.campaign_id, Milestone.state == sa.literal_column("'waiting'"))
-        .where(Milestone.push_id.is_(None), *own_board(reward), is_reached(reward, Milestone.step), is_first)
+        .where(Milestone.push_id.is_(None), *own_board(reward), is_reached(session, reward, Milestone.step), is_first)
         .where(~holds.is_whole(Milestone.advocate_id, "held"))
     )
     found: sa.Select[Any] = waiting.order_by(Milestone.id).limit(limit)

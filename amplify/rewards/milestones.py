@@ -6,14 +6,12 @@ is taken back. Then what waits is given (`awarding.py`), in the order in which i
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Collection
 from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore, is_among
 from amplify.core.failpoints import reach
@@ -46,14 +44,14 @@ def milestones(session: Session, limit: int) -> int:
     if cursor is None:
         return 0
     projected = PointsEntry.id <= cursors.place_of(session, PROJECTION)
-    columns = (PointsEntry.id, PointsEntry.campaign_id, PointsEntry.advocate_id, PointsEntry.recorded_at)
+    columns = (PointsEntry.id, PointsEntry.campaign_id, PointsEntry.advocate_id)
     new = sa.select(*columns).where(PointsEntry.id > cursor.position, projected)
     entries = session.execute(new.order_by(PointsEntry.id).limit(limit)).all()
     if not entries:
         return awarding.award(session, limit)
-    touched: dict[int, dict[int, datetime]] = defaultdict(dict)
-    for _id, campaign_id, advocate_id, at in entries:
-        touched[campaign_id].setdefault(advocate_id, at)
+    touched: dict[int, set[int]] = defaultdict(set)
+    for _id, campaign_id, advocate_id in entries:
+        touched[campaign_id].add(advocate_id)
     for reward in session.scalars(sa.select(Reward).where(is_among(session, Reward.campaign_id, touched))).all():
         if reward.is_milestone:
             _look_at(session, reward, touched[reward.campaign_id])
@@ -62,7 +60,7 @@ def milestones(session: Session, limit: int) -> int:
     return len(entries)
 
 
-def _look_at(session: Session, reward: Reward, touched: Mapping[int, datetime]) -> None:
+def _look_at(session: Session, reward: Reward, touched: Collection[int]) -> None:
     """Write down what these people have reached, and take back what they have not any more."""
     campaign = held_still(session, reward.campaign_id)
     if campaign.state == "stopped":
@@ -71,21 +69,15 @@ def _look_at(session: Session, reward: Reward, touched: Mapping[int, datetime]) 
     whole = holds.wholly(session, list(touched))
     times, at_least = int(reward.rule["times"]), int(reward.rule["at_least"])
     new = []
-    for advocate_id, at in sorted(touched.items()):
+    for advocate_id in sorted(touched):
         steps, theirs = min(times, counts.get(advocate_id, 0) // at_least), known.get(advocate_id, {})
         if whole.get(advocate_id) != "held":  # who is being checked has no points now: what is owed waits as it is
             _take_back(session, [one for step, one in theirs.items() if step > steps])
-        if _runs(campaign, at):
-            new += [(advocate_id, step) for step in range(1, steps + 1) if step not in theirs]
-            _reach_again([one for step, one in theirs.items() if step <= steps])
+        new += [(advocate_id, step) for step in range(1, steps + 1) if step not in theirs]
+        _reach_again([one for step, one in theirs.items() if step <= steps])
     shared = {"brand_id": reward.brand_id, "campaign_id": campaign.id, "state": "waiting", "rule": ""}
     rows = [{**shared, "advocate_id": who, "step": step, "reached_at": clock.now()} for who, step in new]
     insert_ignore(session, Milestone, rows)
-
-
-def _runs(campaign: Campaign, at: datetime) -> bool:
-    """Whether what came into the ledger then came while the campaign ran."""
-    return campaign.finished_at is None or at <= campaign.finished_at
 
 
 def _known(session: Session, reward: Reward, touched: Collection[int]) -> dict[int, dict[int, Known]]:

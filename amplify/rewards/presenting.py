@@ -12,6 +12,7 @@ from amplify.campaigns.models import MOVES, Campaign
 from amplify.campaigns.schedule import read_local
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards.models import Reward
 
 
 def when(instant: datetime | None, zone: str) -> str:
@@ -72,11 +73,24 @@ def context() -> dict[str, object]:
 EFFECTS = {
     "draft": _l("Nobody is asked with it yet. Check the dry run, then schedule it."),
     "scheduled": _l("It starts by itself at its time; until then everything can be changed."),
-    "live": _l("Promoters are asked and can share. Rewards of the start are being sent."),
+    "live": _l("Promoters are asked and can share."),
     "paused": _l("Nobody can share anew. Links that are out still work. Rewards not sent yet wait."),
     "ended": _l("Nobody can share anew. Links that are out still work. What was promised is still sent."),
     "stopped": _l("Nobody can share anew and links say that this has ended. Rewards not sent were cancelled."),
 }
+
+
+# What is added while it is live, by how its reward is given.
+REWARDS_OF_A_START = _l("Rewards of the start are being sent.")
+REWARDS_OF_A_MILESTONE = _l("Whoever reaches it gets the reward at once.")
+
+
+def effect_of(campaign: Campaign, reward: Reward | None) -> str:
+    """What the campaign's state means now, for this campaign."""
+    said = str(EFFECTS[campaign.state])
+    if campaign.state != "live" or reward is None:
+        return said
+    return f"{said} {REWARDS_OF_A_MILESTONE if reward.is_milestone else REWARDS_OF_A_START}"
 
 
 def acts_of(campaign: Campaign) -> list[Act]:

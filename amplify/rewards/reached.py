@@ -1,13 +1,19 @@
-"""How far somebody has come towards a milestone: what the campaign's own ranking of all time counts, no more."""
+"""How far somebody has come towards a milestone: what the campaign's own ranking of all time counts, no more.
+
+Once the campaign has ended, what had happened by then: a purchase counts by its own time, whenever it is told.
+"""
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from amplify.core.bulk import is_among
-from amplify.leaderboards.models import Board, Standing
+from amplify.leaderboards.decided import RESTORED
+from amplify.leaderboards.models import Board, PointsEntry, Standing
+from amplify.leaderboards.scoring import in_force
 from amplify.rewards.models import Push, Reward
 
 # Why a step is not owed any more (eligibility.RULES).
@@ -26,16 +32,16 @@ def own_board(reward: Reward) -> tuple[sa.ColumnElement[bool], ...]:
     return (*mine, Board.days == 0)
 
 
-def is_reached(reward: Reward, step: Any) -> sa.ColumnElement[bool]:
+def is_reached(session: Session, reward: Reward, step: Any) -> sa.ColumnElement[bool]:
     """The condition on Standing: it has come to this step."""
-    figure, unit = FIGURES[reward.rule["trigger"]]
+    figure, unit = _figure(session, reward)
     enough: sa.ColumnElement[bool] = figure >= step * (int(reward.rule["at_least"]) * unit)
     return enough
 
 
 def counted(session: Session, reward: Reward, advocate_ids: Collection[int]) -> dict[int, int]:
     """How far each of these has come: visits by people, purchases, or whole points. Who has nothing is not in it."""
-    figure, unit = FIGURES[reward.rule["trigger"]]
+    figure, unit = _figure(session, reward)
     theirs = sa.select(Standing.advocate_id, figure).join(Board, Board.id == Standing.board_id)
     rows = session.execute(theirs.where(*own_board(reward), is_among(session, Standing.advocate_id, advocate_ids)))
     return {advocate_id: int(count) // unit for advocate_id, count in rows}
@@ -47,5 +53,28 @@ def still_reached(session: Session, push: Push) -> bool:
         return True
     reward = session.get_one(Reward, push.reward_id)
     theirs = sa.select(Standing.advocate_id).join(Board, Board.id == Standing.board_id).where(*own_board(reward))
-    found = theirs.where(Standing.advocate_id == push.advocate_id, is_reached(reward, push.step))
+    found = theirs.where(Standing.advocate_id == push.advocate_id, is_reached(session, reward, push.step))
     return session.scalar(found) is not None
+
+
+def _figure(session: Session, reward: Reward) -> tuple[Any, int]:
+    """What a standing counts, and how many of that are one."""
+    figure, unit = FIGURES[reward.rule["trigger"]]
+    end = reward.campaign.finished_at
+    return (figure if end is None else _by_then(session, reward, end)), unit
+
+
+def _by_then(session: Session, reward: Reward, end: datetime) -> sa.ScalarSelect[Any]:
+    """The same of what had happened by the campaign's end, from the entries of the standing's advocate that stand."""
+    trigger, taking = reward.rule["trigger"], aliased(PointsEntry)
+    of_them = PointsEntry.advocate_id == Standing.advocate_id, PointsEntry.campaign_id == reward.campaign_id
+    stands = PointsEntry.reverses_id.is_(None), ~sa.exists().where(taking.reverses_id == PointsEntry.id)
+    kind: sa.ColumnElement[bool] = PointsEntry.is_reward_eligible.expression
+    figure: sa.ColumnElement[int] = sa.literal(1)
+    if trigger == "points":
+        figure = in_force(session, reward.brand_id).worth_of(PointsEntry)
+    else:
+        kind = PointsEntry.cause.in_((trigger, RESTORED[trigger]))
+    total = sa.select(sa.func.coalesce(sa.func.sum(figure), 0))
+    found = total.where(*of_them, *stands, kind, PointsEntry.occurred_at <= end).correlate(Standing)
+    return found.scalar_subquery()

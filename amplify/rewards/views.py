@@ -80,7 +80,7 @@ def show(campaign_id: int) -> str:
         rule=results.reward and rules.in_words(results.reward.rule),
         codes_left=services.codes_left(db.session, campaign),
         acts=presenting.acts_of(campaign),
-        effect=presenting.EFFECTS[campaign.state],
+        effect=presenting.effect_of(campaign, results.reward),
         note=presenting.clock_note(campaign),
         when=presenting.when,
         audience=audience_form.in_words(db.session, campaign.audience),
@@ -105,9 +105,11 @@ def history_csv(campaign_id: int) -> Response:
 
 @blueprint.get("/<int:campaign_id>/edit")
 @staff(*presenting.EDITORS)
-def edit(campaign_id: int) -> str:
-    """The form with what is stored."""
+def edit(campaign_id: int) -> ResponseReturnValue:
+    """The form with what is stored; the always-on campaign has one of its own."""
     campaign = _campaign(campaign_id)
+    if campaign.is_always_on:
+        return redirect(url_for("always_on.show"))
     stored = forms.values_of(campaign, services.reward_of(db.session, campaign))
     return _form(CampaignForm(formdata=None, data=stored), campaign)
 
@@ -116,7 +118,9 @@ def edit(campaign_id: int) -> str:
 @staff(*presenting.EDITORS)
 def change(campaign_id: int) -> ResponseReturnValue:
     """Write over it, or show both versions if somebody else has."""
-    return _write(_campaign(campaign_id))
+    campaign = _campaign(campaign_id)
+    campaigns.refuse_always_on(campaign)
+    return _write(campaign)
 
 
 @blueprint.get("/<int:campaign_id>/dry-run")

@@ -106,3 +106,18 @@ def test_each_brand_has_its_own(session: Session, brand: Brand, marketer: Client
     marketer.post_form(PAGE, FORM)
     assert always_on.of(session, other) is None
     assert always_on.of(session, brand) is not None
+
+
+def test_its_page_offers_its_own_form_and_nothing_that_starts_it(
+    session: Session, brand: Brand, marketer: Client
+) -> None:
+    marketer.post_form(PAGE, FORM)
+    own = f"/console/campaigns/{the_only(session, brand).id}"
+    page = marketer.get(own).text
+    assert "Promoters are asked and can share." in page
+    assert "Rewards of the start" not in page
+    assert "Dry run" not in page
+    assert f"{own}/copies" not in page
+    assert marketer.get(f"{own}/edit").headers["Location"] == PAGE
+    assert marketer.post_form(f"{own}/edit", {"name": "Spring", "version": "1"}).status_code == 409
+    assert the_only(session, brand).is_always_on

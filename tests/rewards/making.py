@@ -124,13 +124,20 @@ def make_milestone(
     return campaign
 
 
-def earn(session: Session, campaign: Campaign, advocate: Advocate, n: int = 1, cause: str = "conversion") -> None:
+def earn(
+    session: Session,
+    campaign: Campaign,
+    advocate: Advocate,
+    n: int = 1,
+    cause: str = "conversion",
+    at: datetime | None = None,
+) -> None:
     """`n` purchases (or visits by people) through a link of theirs in this campaign, in the points ledger."""
     first = session.scalar(sa.select(sa.func.count(PointsEntry.id))) or 0
     place = {
         "brand_id": campaign.brand_id, "advocate_id": advocate.id, "campaign_id": campaign.id, "link_id": None,
         "business_line_id": None, "location_id": None, "channel": "", "cause": cause, "reverses_id": None,
-        "milli_points": 5000, "is_reward_eligible": True, "occurred_at": clock.now(),
+        "milli_points": 5000, "is_reward_eligible": True, "occurred_at": at or clock.now(),
     }  # fmt: skip
     kind = {"conversion": "conversion", "human_click": "click"}[cause]
     write(session, [place | {"cause_key": f"{kind}:{first + i}"} for i in range(1, n + 1)])

@@ -1,5 +1,6 @@
 """Milestones: given as soon as they are reached, once for each person and step; undone while nothing has left."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from amplify.customers.services import withdraw_consent
 from amplify.delivery.render import render
 from amplify.leaderboards.models import Snapshot
 from amplify.leaderboards.services import project
-from amplify.rewards import approving, queries, services
+from amplify.rewards import approving, presenting, queries, services
 from amplify.rewards.dry_run import dry_run
 from amplify.rewards.milestones import CURSOR
 from amplify.rewards.models import Milestone
@@ -25,6 +26,7 @@ from amplify.tracking import cursors
 from tests.campaigns.making import campaign_in
 from tests.rewards.making import (
     REWARD_TEXTS,
+    START,
     catch_up,
     earn,
     give_back,
@@ -312,6 +314,15 @@ def test_who_is_refused_after_a_check_gets_nothing(session: Session, brand: Bran
     assert is_balanced(session, campaign)
 
 
+def test_what_being_live_means_is_said_of_a_milestone_and_of_a_start(session: Session, brand: Brand) -> None:
+    milestone, ranked = make_milestone(session, brand), make_rewarded(session, brand)
+    campaigns.start_due(session, START)
+    said = [presenting.effect_of(each, reward_of(session, each)) for each in (milestone, ranked)]
+    assert said[0].endswith("Whoever reaches it gets the reward at once.")
+    assert said[1].endswith("Rewards of the start are being sent.")
+    assert presenting.effect_of(ranked, None) == "Promoters are asked and can share."
+
+
 def test_a_pause_keeps_them_and_a_stop_calls_off_what_waits(
     session: Session, brand: Brand, advocates: list[Advocate]
 ) -> None:
@@ -343,6 +354,45 @@ def test_what_was_reached_before_the_end_is_given_and_what_comes_after_is_not(
     catch_up(session)
     send(session)
     assert [(push.advocate_id, push.state) for push in pushes_of(session, campaign)] == [(advocates[0].id, "sent")]
+
+
+@pytest.mark.parametrize(
+    ("trigger", "at_least"), [("conversion", 2), ("human_click", 2), ("points", 2 * 5)], ids=lambda value: str(value)
+)
+def test_what_happened_before_the_end_counts_whenever_it_is_told(
+    session: Session, brand: Brand, advocates: list[Advocate], trigger: str, at_least: int
+) -> None:
+    cause = "human_click" if trigger == "human_click" else "conversion"
+    brand.weights = {**brand.weights, cause: 5000}
+    campaign, (anna, bert, _carl) = make_milestone(session, brand, at_least=at_least, trigger=trigger), advocates
+    for advocate in (anna, bert):
+        earn(session, campaign, advocate, 1, cause)
+    catch_up(session)
+    campaigns.end(session, campaign, "user:1")
+    assert campaign.finished_at is not None
+    earn(session, campaign, anna, 1, cause, at=campaign.finished_at - timedelta(minutes=1))
+    earn(session, campaign, bert, 5, cause, at=campaign.finished_at + timedelta(seconds=1))
+    catch_up(session)
+    send(session)
+    assert [(push.advocate_id, push.state) for push in pushes_of(session, campaign)] == [(anna.id, "sent")]
+
+
+def test_a_refund_after_the_end_still_takes_back_what_has_not_left(
+    session: Session, brand: Brand, advocates: list[Advocate]
+) -> None:
+    campaign, anna = make_milestone(session, brand, at_least=2), advocates[0]
+    earn(session, campaign, anna, 2)
+    catch_up(session)
+    campaigns.end(session, campaign, "user:1")
+    give_back(session, campaign, anna)
+    earn(session, campaign, anna, 3)  # after the end: takes its place for nobody
+    catch_up(session)
+    send(session)
+    assert states(session, campaign) == ["cancelled"]
+    why = queries.why(session, campaign, "Bird 0")
+    assert why is not None
+    assert why.reached == 1
+    assert is_balanced(session, campaign)
 
 
 def test_a_reward_above_the_limit_waits_for_two_people(
