@@ -20,6 +20,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from standardwebhooks import Webhook
 
+from tests import program
 from tests.delivery.mailserver import MailServer, free_port, listening
 
 
@@ -37,8 +38,7 @@ class Installation:
 
     def run(self, *arguments: str) -> Any:
         """`amplify ... --json`; its answer."""
-        command = [sys.executable, "-m", "amplify", *arguments, "--json"]
-        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
+        done = program.amplify([*arguments, "--json"], self.environ)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
