@@ -1,6 +1,7 @@
 """Boards of a million and more: exact rank, top, neighbours and projection, beside a Redis sorted set of the same data.
 
     python3 run.py bench leaderboard [--advocates 1000000,10000000] [--db sqlite|postgresql|both] [--bars]
+        [--keep FOLDER [--fill]]
 
 Reads go through the functions that the pages call. Redis gives the same: for the top and the neighbours also what a
 page says of each, from one hash a person. The board is filled in bulk; entries are projected by the worker's own round.
@@ -130,10 +131,10 @@ def wrongs(engine: Engine, board_id: int, server: redis.Redis | None, people: li
     return found
 
 
-def projected(engine: Engine, advocates: int, count: int, batch: int, first: int) -> float:
+def projected(engine: Engine, advocates: int, count: int, batch: int) -> float:
     """Entries folded a second, by the worker's round, each round a durable transaction."""
     with Session(engine) as session, session.begin():
-        boards.entries(session, advocates, count, first)
+        boards.entries(session, advocates, count)
     began, done = time.perf_counter(), 0
     while done < count:
         with Session(engine) as session, session.begin():
@@ -163,18 +164,17 @@ def at_size(kind: str, advocates: int, options: argparse.Namespace, findings: Fi
     """Fill, read, project, read again, and count after."""
     chance = random.Random(advocates)  # noqa: S311
     people = [chance.randint(1, advocates) for _ in range(options.reads)]
-    with servers.databases((kind,)) as addresses, redis.server() if redis.is_there() else nullcontext() as server:
+    kept = kept_in(options, kind, advocates)
+    with servers.databases((kind,), kept) as addresses, redis.server() if redis.is_there() else nullcontext() as server:
         engine = engine_of(addresses[kind])
-        board_id = boards.fill(engine, advocates)
+        board_id = boards.filled(engine, advocates)
         if server:
             copy(engine, board_id, server)
         findings.wrongs += wrongs(engine, board_id, server, people[:5])
         beside = on_redis(server, people) if server else None
         found = on_database(engine, board_id, people)
-        before, first, rates = memory_mb(), 0, {}
-        for batch in BATCHES:
-            rates[batch] = projected(engine, advocates, options.events, batch, first)
-            first += options.events
+        before = memory_mb()
+        rates = {batch: projected(engine, advocates, options.events, batch) for batch in BATCHES}
         grown = memory_mb() - before
         again = on_database(engine, board_id, people)
         again.name += ", after updates"
@@ -187,6 +187,21 @@ def at_size(kind: str, advocates: int, options: argparse.Namespace, findings: Fi
             print(f"Redis: {memory_mb(server.pid):,.0f} MB; its top 100 without what a page says of them: {ids:.3f} ms")
         engine.dispose()
     return Sized(found, beside, rates, grown)
+
+
+def kept_in(options: argparse.Namespace, kind: str, advocates: int) -> Path | None:
+    """Where a board of this size stays, if it stays."""
+    return Path(options.keep) / f"{kind}-{advocates}" if options.keep else None
+
+
+def fill_only(kind: str, advocates: int, options: argparse.Namespace) -> None:
+    """What takes minutes and is measured later, perhaps again and again."""
+    with servers.databases((kind,), kept_in(options, kind, advocates)) as addresses:
+        engine = engine_of(addresses[kind])
+        began = time.perf_counter()
+        boards.filled(engine, advocates)
+        print(f"{kind}, {advocates:,}: filled in {time.perf_counter() - began:,.0f} s", flush=True)
+        engine.dispose()
 
 
 def judge(kind: str, sized: dict[int, Sized], findings: Findings) -> None:
@@ -214,6 +229,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--reads", type=int, default=500, help="how often each is asked for")
     parser.add_argument("--events", type=int, default=20_000, help="entries projected with each size of a batch")
+    parser.add_argument("--keep", metavar="FOLDER", help="keep the boards there, and take those that are there already")
+    parser.add_argument("--fill", action="store_true", help="only fill the boards to keep, measure nothing")
     parser.add_argument("--bars", action="store_true", help="the exit code says whether every bar was reached")
     options = parser.parse_args(arguments)
     options.advocates = [int(size) for size in options.advocates.split(",")]
@@ -225,6 +242,10 @@ def main(arguments: list[str]) -> dict[str, Any]:
     options, findings = parse(arguments), Findings()
     bulk.expect_many_rows()  # as a worker does
     for kind in ("sqlite", "postgresql") if options.db == "both" else (options.db,):
+        if options.fill:
+            for size in options.advocates:
+                fill_only(kind, size, options)
+            continue
         judge(kind, {size: at_size(kind, size, options, findings) for size in options.advocates}, findings)
     bars = [[name, figure, "pass" if reached else "FAIL"] for name, (reached, figure) in findings.bars.items()]
     table("bars", ["", "measured (wanted)", ""], bars)

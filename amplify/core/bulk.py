@@ -3,8 +3,8 @@ is a journey, a single statement that carries each column as an array."""
 
 import gc
 import json
-from collections.abc import Collection, Sequence
-from functools import cache
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache, partial
 from itertools import repeat
 from typing import Any
 
@@ -51,14 +51,9 @@ def upsert(
     if not rows:
         return
     connection = session.connection()
-    statement, converters = _prepared(sa.inspect(table).local_table, names, key, update, connection.dialect)
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-    for place, convert in converters:
-        columns[place] = [convert(value) for value in columns[place]]
-    if is_sqlite(session):
-        connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
-    else:
-        connection.exec_driver_sql(statement, tuple(list(values) for values in columns))
+    statement, writers = _prepared(sa.inspect(table).local_table, names, key, update, connection.dialect)
+    columns = [write(values) for write, values in zip(writers, zip(*rows, strict=True), strict=True)]
+    connection.exec_driver_sql(statement, list(zip(*columns, strict=True)) if is_sqlite(session) else tuple(columns))
 
 
 def insert_many(session: Session, model: Any, shared: dict[str, Any], columns: dict[str, Sequence[Any]]) -> None:
@@ -124,15 +119,9 @@ def next_ids(session: Session, model: Any, count: int) -> list[int]:
 @cache
 def _prepared(
     table: sa.Table, names: tuple[str, ...], key: str, update: str, dialect: Dialect
-) -> tuple[str, list[tuple[int, Any]]]:
-    """The statement, and what has to be done to the values of which column before the driver takes them."""
+) -> tuple[str, list[Callable[[Sequence[Any]], Any]]]:
+    """The statement, and what makes of each column's values what the driver takes."""
     columns = [table.c[name] for name in names]
-    # Bytes go as they are: the dialects would wrap each of them.
-    converters = [
-        (place, column.type.dialect_impl(dialect).bind_processor(dialect))
-        for place, column in enumerate(columns)
-        if not isinstance(column.type, sa.LargeBinary)
-    ]
     if dialect.name == "sqlite":
         source = f"VALUES ({', '.join('?' * len(columns))})"
     else:
@@ -140,7 +129,32 @@ def _prepared(
         source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 (our own names only)
     conflict = f"ON CONFLICT ({key}) DO UPDATE SET {update}"
     statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source} {conflict}"
-    return statement, [(place, convert) for place, convert in converters if convert]
+    return statement, [_writer(column.type, dialect) for column in columns]
+
+
+def _writer(kind: sa.types.TypeEngine[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Any]:
+    """Of a column's values: the same as the driver takes them on SQLite; one array, written out, on PostgreSQL. (The
+    driver would write the array itself, value by value: that took longer than the database needs for the rows.)"""
+    is_bytes = isinstance(kind, sa.LargeBinary)
+    # Bytes go as they are: the dialects would wrap each of them.
+    convert = None if is_bytes else kind.dialect_impl(dialect).bind_processor(dialect)
+    if dialect.name == "sqlite":
+        return (lambda values: list(map(convert, values))) if convert else list
+    if isinstance(kind, sa.Integer | sa.Float | sa.Boolean):
+        return lambda values: "{" + ",".join(map(repr, values)).replace("None", "NULL") + "}"
+    text: Callable[[Any], str] = _hexadecimal if is_bytes else _quoted
+    given: Callable[[Sequence[Any]], Iterable[Any]] = partial(map, convert) if convert else iter
+    return lambda values: "{" + ",".join("NULL" if one is None else text(one) for one in given(values)) + "}"
+
+
+def _hexadecimal(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
+
+
+def _quoted(value: object) -> str:
+    """Texts and instants, as elements of an array."""
+    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 @cache

@@ -29,7 +29,7 @@ def log_add(left: float | None, right: float | None) -> float | None:
     """L of two sums together: log2(2^left + 2^right), without leaving the log domain."""
     if left is None or right is None:
         return left if right is None else right
-    high, low = max(left, right), min(left, right)
+    high, low = (left, right) if left > right else (right, left)
     return high + math.log1p(math.exp2(low - high)) / LN2
 
 

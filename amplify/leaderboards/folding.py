@@ -53,14 +53,18 @@ class Totals:
 
     def add(self, entry: Entry, milli_points: int, log: float | None) -> None:
         """Count one living entry that is worth `milli_points`, whose L is `log`."""
-        if entry.is_reward_eligible or self.score_log is None:
-            # The time a score was reached is the time of the last thing that made it; ties go to the earlier.
-            starts_score = entry.is_reward_eligible and self.score_log is None
-            self.reached_at = entry.occurred_at if starts_score else max(self.reached_at, entry.occurred_at)
+        has_score, was_all = self.score_log is not None, self.score_log == self.recognition_log
+        # The time a score was reached is the time of the last thing that made it; ties go to the earlier.
+        if entry.is_reward_eligible or not has_score:
+            starts_score = entry.is_reward_eligible and not has_score
+            if starts_score or entry.occurred_at > self.reached_at:
+                self.reached_at = entry.occurred_at
         if entry.is_reward_eligible:
             self.score_log = log_add(self.score_log, log)
             self.milli_points += milli_points
-        self.recognition_log = log_add(self.recognition_log, log)
+        # Most have nothing but what counts toward rewards: then it is the same sum.
+        is_all = was_all and entry.is_reward_eligible
+        self.recognition_log = self.score_log if is_all else log_add(self.recognition_log, log)
         if counter := COUNTED_AS.get(entry.cause):
             setattr(self, counter, getattr(self, counter) + 1)
 

@@ -1,11 +1,11 @@
-"""Exact ranks at any size: how many stand on a board in each range of scores, in three widths.
+"""Exact ranks at any size: how many stand on a board in each range of scores, in several widths.
 
-A score's ranges are a half-life, 1/32 and 1/1024 of one wide, each inside the wider one. How many are better is then
-the sum of the wide ranges above, of the narrower ones above inside my own, of the narrowest inside that, and a count
-by index inside my narrowest. `apply` runs in the transaction that moves the standings.
+A score's ranges are a half-life, 1/16, 1/256 and 1/4096 of one wide, each inside the wider one. How many are better is
+then the sum of the wide ranges above, of the narrower ones above inside my own, and so on, and a count by index inside
+my narrowest. `apply` runs in the transaction that moves the standings.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import cache
@@ -16,40 +16,43 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
 
-from amplify.core import bulk
+from amplify.core import bulk, prepared
+from amplify.core.prepared import Prepared
 from amplify.leaderboards.models import Board, ScoreCount, Standing
 
 # Width of a range on each level: 2^-bits of a score. A level's range number is that of the finest, shifted right.
 Levels = tuple[int, ...]
-LEVELS: Levels = (0, 5, 10)
+LEVELS: Levels = (0, 4, 8, 12)
 # Of a window's board (`ties.window_score`): some points, one milli-point, a part of those who are equal.
 WINDOW_LEVELS: Levels = (0, 10, 26)
 NAMES = ("board_id", "level", "bucket", "n")
 
 # (board, level, number of the range) -> how many more stand there, or fewer.
-Changes = Counter[tuple[int, int, int]]
+Changes = dict[tuple[int, int, int], int]
 # One standing's move: board, score before (None: was not ranked), score after (None: is not ranked any more).
 Move = tuple[int, float | None, float | None]
 
 
 def changes(moves: Iterable[Move], levels: Levels = LEVELS) -> Changes:
     """What these moves change in the counts; ranges that end as they began are left out."""
-    found: Changes = Counter()
-    scale, finest = 1 << levels[-1], len(levels) - 1
+    moved: defaultdict[tuple[int, int], int] = defaultdict(int)
+    scale = 1 << levels[-1]
     for board_id, before, after in moves:
-        old = None if before is None else floor(before * scale)
-        new = None if after is None else floor(after * scale)
-        # From the finest on: who stays in a range stays in the wider ones.
-        for level in range(finest, -1, -1):
-            if old == new:
-                break
-            if old is not None:
-                found[board_id, level, old] -= 1
-            if new is not None:
-                found[board_id, level, new] += 1
-            step = levels[level] - levels[level - 1] if level else 0
-            old, new = old and old >> step, new and new >> step
-    return Counter({place: step for place, step in found.items() if step})
+        if before is not None:
+            moved[board_id, floor(before * scale)] -= 1
+        if after is not None:
+            moved[board_id, floor(after * scale)] += 1
+    found: Changes = {}
+    # From the finest on: a wider range changes by the sum of those in it.
+    for level in range(len(levels) - 1, -1, -1):
+        wider: defaultdict[tuple[int, int], int] = defaultdict(int)
+        step = levels[level] - levels[level - 1] if level else 0
+        for (board_id, bucket), more in moved.items():
+            if more:
+                found[board_id, level, bucket] = more
+                wider[board_id, bucket >> step] += more
+        moved = wider
+    return found
 
 
 def apply(session: Session, moves: Iterable[Move], levels: Levels = LEVELS) -> None:
@@ -80,10 +83,16 @@ def clear(session: Session, brand_id: int) -> None:
     session.execute(sa.delete(ScoreCount).where(mine), execution_options={"synchronize_session": False})
 
 
+_RANKED = Prepared(
+    sa.select(sa.func.sum(ScoreCount.n)).where(
+        ScoreCount.board_id == sa.bindparam("board", type_=sa.BigInteger), ScoreCount.level == 0
+    )
+)
+
+
 def ranked_on(session: Session, board_id: int) -> int:
     """How many are ranked on a board."""
-    widest = ScoreCount.board_id == board_id, ScoreCount.level == 0
-    return int(session.scalar(sa.select(sa.func.sum(ScoreCount.n)).where(*widest)) or 0)
+    return int(_RANKED.rows(session, {"board": board_id})[0][0] or 0)
 
 
 class Place(NamedTuple):
@@ -97,14 +106,13 @@ class Place(NamedTuple):
 
 def place_of(session: Session, board_id: int, advocate_id: int, levels: Levels = LEVELS) -> Place | None:
     """An advocate's place; None while they are not ranked. One statement: it sees one moment."""
-    connection = session.connection()
+    dialect = session.get_bind().dialect
     who = {"board": board_id, "advocate": advocate_id}
-    found = connection.exec_driver_sql(_place_sql(connection.dialect.name, levels), who).one_or_none()
-    return (
-        None
-        if found is None
-        else Place(int(found[0]), found[1], bytes(found[2]), _instant(connection.dialect)(found[3]))
-    )
+    found = prepared.ask(session, _place_sql(dialect.name, levels), who)
+    if not found:
+        return None
+    rank, score_log, tie, reached_at = found[0]
+    return Place(int(rank), score_log, tie, _instant(dialect)(reached_at))
 
 
 @cache

@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from amplify.core import bulk, clock
 from amplify.core.db import is_sqlite
+from amplify.core.prepared import Prepared
 from amplify.customers.models import Customer
 from amplify.leaderboards.days import first_day
 from amplify.leaderboards.decay import scorer
-from amplify.leaderboards.histogram import Place, levels_of, place_of, ranked_on
+from amplify.leaderboards.histogram import levels_of, place_of, ranked_on
 from amplify.leaderboards.models import Board, Standing
 from amplify.leaderboards.scoring import in_force
-from amplify.leaderboards.snapshots import is_ranked, ranking_order
+from amplify.leaderboards.snapshots import ranking_order
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.models import ClickCount
 from amplify.tracking.queries import board_name
@@ -33,11 +34,30 @@ LINK_COLUMNS: dict[str, Any] = {
     "business_line": ShareLink.business_line_id,
     "channel": ShareLink.channel,
 }
-# What a line is made of. Columns, not objects: a page of a hundred takes a fifth of the time.
+
+
+class Line(NamedTuple):
+    """What a line of a board is made of. Columns, not objects: a page of a hundred takes a fifth of the time."""
+
+    advocate_id: int
+    pseudonym: str
+    shown_name: str | None
+    on_board: bool
+    erased_at: datetime | None
+    score_log: float
+    recognition_log: float | None
+    milli_points: int
+    human_clicks: int
+    conversions: int
+    shares: int
+    reached_at: datetime
+    tie: bytes
+
+
 COLUMNS: tuple[Any, ...] = (
     Standing.advocate_id, Advocate.pseudonym, Advocate.shown_name, Advocate.on_board, Customer.erased_at,
-    Standing.score_log, Standing.recognition_log, Standing.human_clicks, Standing.conversions, Standing.shares,
-    Standing.reached_at, Standing.milli_points, Standing.tie,
+    Standing.score_log, Standing.recognition_log, Standing.milli_points, Standing.human_clicks, Standing.conversions,
+    Standing.shares, Standing.reached_at, Standing.tie,
 )  # fmt: skip
 
 
@@ -95,10 +115,11 @@ def around(session: Session, board: Board, advocate_id: int, span: int, now: dat
     place = place_of(session, board.id, advocate_id, levels_of(board))
     if place is None:
         return []
-    near = sa.union_all(*_neighbours(board, advocate_id, place, span))
-    found = session.execute(_lines().where(Standing.board_id == board.id, Standing.advocate_id.in_(near)))
+    found = _near(span).rows(session, {"board": board.id, "who": advocate_id, **place._asdict()})
     # Sorted here: asked to, the database would walk down the whole board in order, looking for them.
-    lines = sorted(found, key=lambda line: (-line.score_log, line.tie, line.reached_at, line.advocate_id))
+    lines = sorted(
+        map(Line._make, found), key=lambda line: (-line.score_log, line.tie, line.reached_at, line.advocate_id)
+    )
     mine = next((index for index, line in enumerate(lines) if line.advocate_id == advocate_id), 0)
     shown = [
         (rank, line)
@@ -109,45 +130,45 @@ def around(session: Session, board: Board, advocate_id: int, span: int, now: dat
     return [as_mine(row) if row.advocate_id == advocate_id else row for row in rows]
 
 
-def _neighbours(board: Board, advocate_id: int, place: Place, span: int) -> Iterator[sa.Select[Any]]:
-    """The advocate and `span` standings on each side, each side found by the index of the order."""
-    ranked = sa.select(Standing.advocate_id).where(*is_ranked(board.id))
-    yield ranked.where(Standing.advocate_id == advocate_id)
-    better = _is_better_than(advocate_id, place)
-    worse = sa.not_(better), Standing.advocate_id != advocate_id
+@cache
+def _near(span: int) -> Prepared:
+    """The lines of an advocate ("who") and of `span` others on each side, each side found by the index of the order."""
+    board, who = (sa.bindparam(name, type_=sa.BigInteger) for name in ("board", "who"))
+    score = sa.bindparam("score_log", type_=Standing.score_log.type)
+    on_board = Standing.board_id == board, Standing.score_log.is_not(None)
+    ranked = sa.select(Standing.advocate_id).where(*on_board)
+    better = _is_better(who, score)
+    worse = sa.not_(better), Standing.advocate_id != who
     reverse = (Standing.score_log.asc(), Standing.tie.desc(), Standing.reached_at.desc(), Standing.advocate_id.desc())
     # The first condition of each only tells the database where to begin.
-    above = ranked.where(Standing.score_log >= place.score_log, better).order_by(*reverse)
-    below = ranked.where(Standing.score_log <= place.score_log, *worse).order_by(*ranking_order())
-    for side in (above, below):
-        yield sa.select(side.limit(span).subquery())
+    above = ranked.where(Standing.score_log >= score, better).order_by(*reverse)
+    below = ranked.where(Standing.score_log <= score, *worse).order_by(*ranking_order())
+    sides = (sa.select(side.limit(span).subquery()) for side in (above, below))
+    near = sa.union_all(ranked.where(Standing.advocate_id == who), *sides)
+    return Prepared(_lines().where(Standing.board_id == board, Standing.advocate_id.in_(near)))
 
 
-def _is_better_than(advocate_id: int, place: Place) -> sa.ColumnElement[bool]:
-    """The order of `ranking_order`, as a comparison."""
-    mine = (
-        sa.literal(place.tie, Standing.tie.type),
-        sa.literal(place.reached_at, Standing.reached_at.type),
-        sa.literal(advocate_id),
-    )
-    earlier = sa.tuple_(Standing.tie, Standing.reached_at, Standing.advocate_id) < sa.tuple_(*mine)
-    return sa.or_(Standing.score_log > place.score_log, sa.and_(Standing.score_log == place.score_log, earlier))
+def _is_better(who: sa.BindParameter[int], score: sa.BindParameter[Any]) -> sa.ColumnElement[bool]:
+    """The order of `ranking_order`, as a comparison with the place that the parameters name."""
+    tie, reached_at = (sa.bindparam(column.key, type_=column.type) for column in (Standing.tie, Standing.reached_at))
+    earlier = sa.tuple_(Standing.tie, Standing.reached_at, Standing.advocate_id) < sa.tuple_(tie, reached_at, who)
+    return sa.or_(Standing.score_log > score, sa.and_(Standing.score_log == score, earlier))
 
 
-def _ranked(session: Session, board: Board, *, batch: int) -> Iterator[tuple[int, Any]]:
+def _ranked(session: Session, board: Board, *, batch: int) -> Iterator[tuple[int, Line]]:
     """The whole board with ranks, read as far as it is asked for."""
     seen = 0
-    while page := session.execute(_page(), {"board": board.id, "batch": batch, "seen": seen}).all():
-        yield from enumerate(page, seen + 1)
+    while page := _page().rows(session, {"board": board.id, "batch": batch, "seen": seen}):
+        yield from enumerate(map(Line._make, page), seen + 1)
         seen += len(page)
 
 
 @cache
-def _page() -> sa.Select[Any]:
+def _page() -> Prepared:
     """Some of a board's lines in order. Made once: making it would take longer than the database."""
     board, batch, seen = (sa.bindparam(name, type_=sa.BigInteger) for name in ("board", "batch", "seen"))
     ranked = Standing.board_id == board, Standing.score_log.is_not(None)
-    return _lines().where(*ranked).order_by(*ranking_order()).limit(batch).offset(seen)
+    return Prepared(_lines().where(*ranked).order_by(*ranking_order()).limit(batch).offset(seen))
 
 
 def _lines() -> sa.Select[Any]:
@@ -155,29 +176,19 @@ def _lines() -> sa.Select[Any]:
     return joined.outerjoin(Customer, Customer.id == Advocate.customer_id)
 
 
-def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Any]], now: datetime) -> list[Row]:
+def _rows(session: Session, board: Board, ranked: Sequence[tuple[int, Line]], now: datetime) -> list[Row]:
     """Raw and human counts always stand side by side (product.md rule 8)."""
     raw = raw_clicks(session, board, [line.advocate_id for _, line in ranked])
     points = _plain_points if board.days else scorer(now, in_force(session, board.brand_id).half_life_days)
+    # By place: a hundred rows of so many names take longer than the database needs to find them.
     return [
         Row(
-            rank=rank,
-            advocate_id=who,
-            name=board_name(pseudonym, shown_name, erased_at),
-            is_named=bool(shown_name) and erased_at is None,
-            is_listed=on_board,
-            score=milli_points / 1000 if board.days else points(score_log),
-            recognition=points(recognition_log),
-            human_clicks=human_clicks,
-            conversions=conversions,
-            shares=shares,
-            reached_at=reached_at,
-            raw_clicks=raw.get(who, 0),
+            rank, line.advocate_id, board_name(line.pseudonym, line.shown_name, line.erased_at),
+            bool(line.shown_name) and line.erased_at is None, line.on_board,
+            line.milli_points / 1000 if board.days else points(line.score_log), points(line.recognition_log),
+            line.human_clicks, line.conversions, line.shares, line.reached_at, raw.get(line.advocate_id, 0),
         )
-        for rank, (
-            who, pseudonym, shown_name, on_board, erased_at, score_log, recognition_log, human_clicks, conversions,
-            shares, reached_at, milli_points, _tie,
-        ) in ranked
+        for rank, line in ranked
     ]  # fmt: skip
 
 
@@ -194,13 +205,12 @@ def raw_clicks(session: Session, board: Board, advocate_ids: Sequence[int]) -> d
         which["ref"] = channel or board.ref_id
     if board.days:
         which["since"] = first_day(board.days, clock.now()) * 24
-    return {
-        row[0]: int(row[1]) for row in session.execute(_raw_clicks(kind, bool(board.days), is_sqlite(session)), which)
-    }
+    found = _raw_clicks(kind, bool(board.days), is_sqlite(session)).rows(session, which)
+    return {advocate_id: int(clicks) for advocate_id, clicks in found}
 
 
 @cache
-def _raw_clicks(kind: str, is_window: bool, on_sqlite: bool) -> sa.Select[Any]:
+def _raw_clicks(kind: str, is_window: bool, on_sqlite: bool) -> Prepared:
     who = bulk.is_one_of(ShareLink.advocate_id, "who", on_sqlite=on_sqlite)
     mine = [ShareLink.brand_id == sa.bindparam("brand"), who]
     if column := LINK_COLUMNS.get(kind):
@@ -209,4 +219,4 @@ def _raw_clicks(kind: str, is_window: bool, on_sqlite: bool) -> sa.Select[Any]:
         mine.append(ClickCount.hour >= sa.bindparam("since"))
     columns: tuple[Any, ...] = (ShareLink.advocate_id, sa.func.sum(ClickCount.n))
     joined = sa.select(*columns).join(ClickCount, ClickCount.link_id == ShareLink.id)
-    return joined.where(*mine).group_by(ShareLink.advocate_id)
+    return Prepared(joined.where(*mine).group_by(ShareLink.advocate_id))

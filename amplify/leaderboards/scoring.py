@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock
+from amplify.core.prepared import Prepared
 from amplify.leaderboards.decided import COUNTS_AS
 from amplify.leaderboards.models import Scoring
 
@@ -32,8 +33,10 @@ class Rules(NamedTuple):
 
 
 # Columns, not the object: every board that is read asks for them.
-_NOW = sa.select(Scoring.half_life_days, Scoring.weights, Scoring.tie_rule).where(
-    Scoring.brand_id == sa.bindparam("brand")
+_NOW = Prepared(
+    sa.select(Scoring.half_life_days, Scoring.weights, Scoring.tie_rule).where(
+        Scoring.brand_id == sa.bindparam("brand", type_=sa.BigInteger)
+    )
 )
 
 
@@ -44,8 +47,8 @@ def wished(brand: Brand) -> Rules:
 
 def in_force(session: Session, brand_id: int) -> Rules:
     """As the standings are folded now; what the brand wishes, while nothing has been folded."""
-    now = session.execute(_NOW, {"brand": brand_id}).one_or_none()
-    return wished(session.get_one(Brand, brand_id)) if now is None else Rules(*now)
+    now = _NOW.rows(session, {"brand": brand_id})
+    return Rules(*now[0]) if now else wished(session.get_one(Brand, brand_id))
 
 
 def begin(session: Session, brand_id: int) -> Rules:

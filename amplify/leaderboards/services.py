@@ -2,12 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.core.bulk import is_among
+from amplify.core import bulk
+from amplify.core.db import is_sqlite
+from amplify.core.prepared import Prepared
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import board_ids
 from amplify.leaderboards.folding import BoardName, Entry, Totals, fold, fold_all
@@ -86,18 +90,23 @@ def _project_brand(session: Session, brand_id: int, entries: Sequence[Entry]) ->
 
 def _standings_now(session: Session, advocates: set[int]) -> tuple[dict[int, dict[BoardName, Totals]], Stored]:
     """How these advocates stand, to be folded further, and the same as it is stored."""
-    figures = (getattr(Standing, name) for name in FIGURES)
-    mine = (
-        sa.select(Standing.board_id, Standing.advocate_id, Board.kind, Board.ref_id, *figures)
-        .join(Board, Board.id == Standing.board_id)
-        .where(is_among(session, Standing.advocate_id, advocates), Board.days == 0)
-    )
     standings: dict[int, dict[BoardName, Totals]] = defaultdict(dict)
     stored = {}
-    for board_id, advocate_id, kind, ref_id, *values in session.execute(mine):
+    found = _theirs(is_sqlite(session)).rows(session, {"who": bulk.told(session, advocates)})
+    for board_id, advocate_id, kind, ref_id, *values in found:
         standings[advocate_id][kind, ref_id] = Totals(*values)
         stored[board_id, advocate_id] = tuple(values)
     return standings, stored
+
+
+@cache
+def _theirs(on_sqlite: bool) -> Prepared:
+    """The standings of all time of some advocates ("who")."""
+    figures: tuple[Any, ...] = tuple(getattr(Standing, name) for name in FIGURES)
+    columns = Standing.board_id, Standing.advocate_id, Board.kind, Board.ref_id
+    mine = sa.select(*columns, *figures).join(Board, Board.id == Standing.board_id)
+    among = bulk.is_one_of(Standing.advocate_id, "who", on_sqlite=on_sqlite)
+    return Prepared(mine.where(among, Board.days == 0))
 
 
 def _store(session: Session, brand_id: int, rules: Rules, standings: Standings, before: Stored) -> int:

@@ -15,7 +15,7 @@ from amplify.leaderboards.ties import Ties
 
 FIGURES = tuple(field.name for field in fields(Totals))
 SCORE, CONVERSIONS = FIGURES.index("score_log"), FIGURES.index("conversions")
-NAMES = ("board_id", "advocate_id", *FIGURES, "tie")
+NAMES = ("advocate_id", "board_id", *FIGURES, "tie")
 OVERWRITE = ", ".join(f"{name} = excluded.{name}" for name in (*FIGURES, "tie"))
 
 figures_of = attrgetter(*FIGURES)
@@ -27,8 +27,12 @@ Stored = Mapping[tuple[int, int], tuple[Any, ...]]
 def store(session: Session, after: Stored, before: Stored, ties: Ties, levels: histogram.Levels) -> int:
     """Write the standings that are not as `before`, and move the counts of their scores. Returns how many."""
     changed = {key: figures for key, figures in after.items() if before.get(key) != figures}
-    rows = [(*key, *figures, ties.of(key[1], figures[CONVERSIONS])) for key, figures in changed.items()]
-    bulk.upsert(session, Standing, NAMES, rows, key="board_id, advocate_id", update=OVERWRITE)
+    rows = [
+        (advocate_id, board_id, *figures, ties.of(advocate_id, figures[CONVERSIONS]))
+        for (board_id, advocate_id), figures in changed.items()
+    ]
+    rows.sort()  # as the table is sorted
+    bulk.upsert(session, Standing, NAMES, rows, key="advocate_id, board_id", update=OVERWRITE)
     moves = ((key[0], before[key][SCORE] if key in before else None, new[SCORE]) for key, new in changed.items())
     histogram.apply(session, moves, levels)
     return len(rows)

@@ -1,5 +1,7 @@
 """Fills a database with one board of any size, set by set, and with entries that wait to be projected into it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import half_lives
 from amplify.leaderboards.histogram import LEVELS, fine_of
 from amplify.leaderboards.models import PointsEntry, ScoreCount, Standing
+from amplify.leaderboards.scoring import enforce
 from amplify.sharing.models import Advocate
 from bench.peers.seeding import TARGET, TEXTS
 
@@ -23,23 +26,42 @@ CHUNK = 200_000
 SPREAD = 12.0
 
 
+def filled(engine: Engine, advocates: int) -> int:
+    """The id of the board that `fill` makes; made now, if it is not there from an earlier run."""
+    schema.upgrade(engine)
+    with Session(engine) as session:
+        counted = session.scalar(sa.select(ScoreCount.board_id).limit(1))
+    return fill(engine, advocates) if counted is None else counted
+
+
 def fill(engine: Engine, advocates: int) -> int:
     """A brand whose board has `advocates` on it (ids from 1), with other scores each; the board's id."""
-    schema.upgrade(engine)
     with Session(engine) as session, session.begin():
         brand = Brand(slug="bench", name="Bench", target_hosts=["localhost"])
         session.add(brand)
         session.flush()
         session.add(Campaign(brand_id=brand.id, name="Bench", state="live", landing_url=TARGET, texts=TEXTS))
         board = board_ids(session, brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+        enforce(session, brand)  # as the first fold does
         brand_id, newest = brand.id, half_lives(NOW, brand.half_life_days)
-    for first in range(1, advocates + 1, CHUNK):
-        with Session(engine) as session, session.begin():
-            _people(session, brand_id, board, first, min(CHUNK, advocates + 1 - first), newest)
+    with _without_order(engine):
+        for first in range(1, advocates + 1, CHUNK):
+            with Session(engine) as session, session.begin():
+                _people(session, brand_id, board, first, min(CHUNK, advocates + 1 - first), newest)
     with Session(engine) as session, session.begin():
         _count(session, engine.dialect.name)
     _settle(engine)
     return board
+
+
+@contextmanager
+def _without_order(engine: Engine) -> Iterator[None]:
+    """An index is made in a minute from all of its rows, and in an hour from one after the other."""
+    table: Any = Standing.__table__
+    order = next(index for index in table.indexes if index.name == "ix_standings_rank")
+    order.drop(engine)
+    yield
+    order.create(engine)
 
 
 def _people(session: Session, brand_id: int, board: int, first: int, count: int, newest: float) -> None:
@@ -74,8 +96,9 @@ def _settle(engine: Engine) -> None:
             connection.exec_driver_sql("VACUUM ANALYZE")
 
 
-def entries(session: Session, advocates: int, count: int, first: int) -> None:
-    """So many ledger entries, `first` being the number of the first, spread over the whole board."""
+def entries(session: Session, advocates: int, count: int) -> None:
+    """So many further ledger entries, spread over the whole board."""
+    first = session.scalar(sa.select(sa.func.coalesce(sa.func.max(PointsEntry.id), 0))) or 0
     brand, campaign = session.scalars(sa.select(Brand)).one(), session.scalars(sa.select(Campaign)).one()
     same: dict[str, Any] = {
         "brand_id": brand.id, "campaign_id": campaign.id, "cause": "human_click", "milli_points": 1000,

@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from amplify.core import pace
-from amplify.core.pace import LEAST_ROWS, MOST_ROWS, TURN_SECONDS, Polite, pace_for
+from amplify.core.pace import (
+    FREE_ROWS,
+    FREE_SECONDS,
+    IDLE_SECONDS,
+    LEAST_ROWS,
+    MOST_ROWS,
+    TURN_SECONDS,
+    Free,
+    Polite,
+    pace_for,
+)
 
 
 @pytest.fixture
@@ -28,15 +38,21 @@ def write(file: Path, until: threading.Event) -> None:
             connection.execute("INSERT INTO rows DEFAULT VALUES")
 
 
-def pass_a_turn(polite: Polite, seconds: float = 0.0, name: str = "round") -> int:
+def pass_a_turn(polite: Polite | Free, seconds: float = 0.0, name: str = "round") -> int:
     with polite.turn(name) as rows:
         time.sleep(seconds)
     return rows
 
 
-def test_postgresql_needs_no_politeness() -> None:
-    with pace_for(None, threading.Event()).turn("round") as rows:
-        assert rows == MOST_ROWS
+def test_on_postgresql_a_heap_of_work_moves_more_at_a_time_until_that_takes_too_long() -> None:
+    free = pace_for(None, threading.Event())
+    assert [pass_a_turn(free) for _ in range(3)] == [MOST_ROWS] * 3  # nothing to do
+    busy = [pass_a_turn(free, 2 * IDLE_SECONDS) for _ in range(6)]
+    assert busy[:2] == [MOST_ROWS, 2 * MOST_ROWS]
+    assert busy[-1] == FREE_ROWS
+    pass_a_turn(free, 2 * FREE_SECONDS)
+    assert pass_a_turn(free) <= FREE_ROWS // 2
+    assert pass_a_turn(free, name="other") == MOST_ROWS
 
 
 def test_quick_turns_may_move_more_and_slow_ones_less(file: Path) -> None:

@@ -28,17 +28,19 @@ def ranks(world: World, board: int, people: list[int]) -> list[int | None]:
 
 
 def test_a_score_stands_in_one_range_of_each_width() -> None:
-    assert histogram.changes([(7, None, 691.26)]) == {(7, 0, 691): 1, (7, 1, 22120): 1, (7, 2, 707850): 1}
-    assert histogram.changes([(7, None, -0.01)]) == {(7, 0, -1): 1, (7, 1, -1): 1, (7, 2, -11): 1}
+    three = (0, 5, 10)
+    assert histogram.changes([(7, None, 691.26)], three) == {(7, 0, 691): 1, (7, 1, 22120): 1, (7, 2, 707850): 1}
+    assert histogram.changes([(7, None, -0.01)], three) == {(7, 0, -1): 1, (7, 1, -1): 1, (7, 2, -11): 1}
 
 
 def test_a_small_move_changes_only_the_narrow_ranges() -> None:
-    assert histogram.changes([(7, 5.01, 5.012)]) == {(7, 2, 5130): -1, (7, 2, 5132): 1}
-    assert histogram.changes([(7, 5.01, 5.01), (7, None, None)]) == {}
-    assert histogram.changes([(7, 5.5, None)]) == {(7, 0, 5): -1, (7, 1, 176): -1, (7, 2, 5632): -1}
+    three = (0, 5, 10)
+    assert histogram.changes([(7, 5.01, 5.012)], three) == {(7, 2, 5130): -1, (7, 2, 5132): 1}
+    assert histogram.changes([(7, 5.01, 5.01), (7, None, None)], three) == {}
+    assert histogram.changes([(7, 5.5, None)], three) == {(7, 0, 5): -1, (7, 1, 176): -1, (7, 2, 5632): -1}
 
 
-@pytest.mark.parametrize("edge", [700.0, 700 + 1 / 32, 700 + 1 / 1024, 0.0, -1 / 1024, -3.0])
+@pytest.mark.parametrize("edge", [700.0, 700 + 1 / 16, 700 + 1 / 256, 700 + 1 / 4096, 0.0, -1 / 4096, -3.0])
 def test_ranks_are_true_at_the_edge_of_a_range_and_below_zero(world: World, edge: float) -> None:
     scores = [edge + 40, edge + 1, nextafter(edge, 1e9), edge, nextafter(edge, -1e9), edge - 1 / 32, edge - 2, None]
     board, people = put(world, *scores)

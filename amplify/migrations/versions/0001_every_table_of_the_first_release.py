@@ -689,6 +689,7 @@ def upgrade() -> None:
         sa.Column("n", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_score_counts_board_id")),
         sa.PrimaryKeyConstraint("board_id", "level", "bucket", name=op.f("pk_score_counts")),
+        postgresql_with={"fillfactor": 40},
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -1014,10 +1015,10 @@ def upgrade() -> None:
     op.create_table(
         "standings",
         sa.Column(
-            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column(
-            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("score_log", sa.Float(precision=53), nullable=True),
         sa.Column("recognition_log", sa.Float(precision=53), nullable=True),
@@ -1029,11 +1030,10 @@ def upgrade() -> None:
         sa.Column("tie", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_standings_advocate_id")),
         sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_standings_board_id")),
-        sa.PrimaryKeyConstraint("board_id", "advocate_id", name=op.f("pk_standings")),
+        sa.PrimaryKeyConstraint("advocate_id", "board_id", name=op.f("pk_standings")),
+        postgresql_with={"fillfactor": 85},
+        sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("standings", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_standings_advocate_id"), ["advocate_id"], unique=False)
-
     op.create_table(
         "click_counts",
         sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
@@ -1502,9 +1502,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_click_counts_brand")
 
     op.drop_table("click_counts")
-    with op.batch_alter_table("standings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_standings_advocate_id"))
-
     op.drop_table("standings")
     op.drop_table("snapshot_rows")
     with op.batch_alter_table("share_links", schema=None) as batch_op:
