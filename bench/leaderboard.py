@@ -8,7 +8,6 @@ page says of each, from one hash a person. The board is filled in bulk; entries 
 """
 
 import argparse
-import os
 import random
 import statistics
 import time
@@ -27,8 +26,10 @@ from amplify.core.db import reading
 from amplify.leaderboards import queries
 from amplify.leaderboards.models import Board, Standing
 from amplify.leaderboards.services import project
+from amplify.leaderboards.windows import fold_windows
 from bench import servers
 from bench.peers import boards, redis
+from bench.peers.pages import looked_at
 from bench.peers.seeding import engine_of
 from bench.redirect import Findings
 from bench.report import table
@@ -106,7 +107,10 @@ def on_redis(server: redis.Redis, people: list[int]) -> Reads:
 
 
 def copy(engine: Engine, board_id: int, server: redis.Redis) -> None:
-    """The board into Redis; hashes only for the best, since no others are ever asked for more than once."""
+    """The board into Redis, if it is not there from an earlier run; hashes only for the best, since no others are ever
+    asked for more than once."""
+    if server.ask("ZCARD", "board"):
+        return
     with reading(), Session(engine) as session:
         mine = sa.select(Standing.advocate_id, Standing.score_log).where(Standing.board_id == board_id)
         for part in session.execute(mine, execution_options={"yield_per": 2_000}).partitions():
@@ -135,19 +139,19 @@ def projected(engine: Engine, advocates: int, count: int, batch: int) -> float:
     """Entries folded a second, by the worker's round, each round a durable transaction."""
     with Session(engine) as session, session.begin():
         boards.entries(session, advocates, count)
+    return folded(engine, project, count, batch)
+
+
+def folded(engine: Engine, work: Callable[[Session, int], int], count: int, batch: int) -> float:
+    """Entries a second of a round that has so many to fold."""
     began, done = time.perf_counter(), 0
     while done < count:
         with Session(engine) as session, session.begin():
-            done += project(session, batch)
+            done += work(session, batch)
     seconds = time.perf_counter() - began
     if file := wal.file_of(engine.url.render_as_string(hide_password=False)):
         wal.checkpoint(file)
     return count / seconds
-
-
-def memory_mb(pid: int | None = None) -> float:
-    pages = int(Path(f"/proc/{pid or os.getpid()}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 @dataclass
@@ -157,7 +161,9 @@ class Sized:
     reads: Reads
     redis: Reads | None
     rates: dict[int, float]
+    windows: float
     grown_mb: float
+    web_mb: float
 
 
 def at_size(kind: str, advocates: int, options: argparse.Namespace, findings: Findings) -> Sized:
@@ -165,28 +171,33 @@ def at_size(kind: str, advocates: int, options: argparse.Namespace, findings: Fi
     chance = random.Random(advocates)  # noqa: S311
     people = [chance.randint(1, advocates) for _ in range(options.reads)]
     kept = kept_in(options, kind, advocates)
-    with servers.databases((kind,), kept) as addresses, redis.server() if redis.is_there() else nullcontext() as server:
+    beside = redis.server(kept) if redis.is_there() else nullcontext()
+    with servers.databases((kind,), kept) as addresses, beside as server:
         engine = engine_of(addresses[kind])
         board_id = boards.filled(engine, advocates)
         if server:
             copy(engine, board_id, server)
-        findings.wrongs += wrongs(engine, board_id, server, people[:5])
-        beside = on_redis(server, people) if server else None
+        # A board that is kept has moved on since Redis got its copy.
+        findings.wrongs += wrongs(engine, board_id, None if boards.has_moved(engine) else server, people[:5])
+        peer = on_redis(server, people) if server else None
         found = on_database(engine, board_id, people)
-        before = memory_mb()
-        rates = {batch: projected(engine, advocates, options.events, batch) for batch in BATCHES}
-        grown = memory_mb() - before
+        with looked_at(engine, addresses[kind]) as pages:
+            before = servers.memory_mb()
+            rates = {batch: projected(engine, advocates, options.events, batch) for batch in BATCHES}
+            in_windows = folded(engine, fold_windows, len(BATCHES) * options.events, max(BATCHES))
+            grown, web = servers.memory_mb() - before, pages.grown_mb()
         again = on_database(engine, board_id, people)
         again.name += ", after updates"
         findings.wrongs += wrongs(engine, board_id, None, people[:5])
-        rows = [one.cells() for one in (found, again, *([beside] if beside else []))]
+        rows = [one.cells() for one in (found, again, *([peer] if peer else []))]
         heads = [head for read in READS for head in (f"{read} p50 ms", "p99")]
         table(f"{advocates:,} on a board", ["", *heads], rows)
-        if server and beside:
-            ids = statistics.median(beside.ms["ids"])
-            print(f"Redis: {memory_mb(server.pid):,.0f} MB; its top 100 without what a page says of them: {ids:.3f} ms")
+        if server and peer:
+            ids = statistics.median(peer.ms["ids"])
+            size = servers.memory_mb(server.pid)
+            print(f"Redis: {size:,.0f} MB; its top 100 without what a page says of them: {ids:.3f} ms")
         engine.dispose()
-    return Sized(found, beside, rates, grown)
+    return Sized(found, peer, rates, in_windows, grown, web)
 
 
 def kept_in(options: argparse.Namespace, kind: str, advocates: int) -> Path | None:
@@ -196,10 +207,14 @@ def kept_in(options: argparse.Namespace, kind: str, advocates: int) -> Path | No
 
 def fill_only(kind: str, advocates: int, options: argparse.Namespace) -> None:
     """What takes minutes and is measured later, perhaps again and again."""
-    with servers.databases((kind,), kept_in(options, kind, advocates)) as addresses:
+    kept, began = kept_in(options, kind, advocates), time.perf_counter()
+    with servers.databases((kind,), kept) as addresses:
         engine = engine_of(addresses[kind])
-        began = time.perf_counter()
-        boards.filled(engine, advocates)
+        board_id = boards.filled(engine, advocates)
+        if redis.is_there():
+            with redis.server(kept) as server:
+                copy(engine, board_id, server)
+                server.ask("SAVE")
         print(f"{kind}, {advocates:,}: filled in {time.perf_counter() - began:,.0f} s", flush=True)
         engine.dispose()
 
@@ -215,7 +230,9 @@ def judge(kind: str, sized: dict[int, Sized], findings: Findings) -> None:
             findings.bar(f"{name} {read} p99 ms", one.reads.p99(read), most=p99)
         for batch, rate in one.rates.items():
             findings.bar(f"{name} events/s by {batch:,}", rate, least=8_000)
+        findings.figures[f"{name} events/s into the windows"] = round(one.windows)
         findings.bar(f"{name} memory grown by projecting, MB", one.grown_mb, most=64)
+        findings.bar(f"{name} memory of the web process grown meanwhile, MB", one.web_mb, most=16)
     small, large = min(sized), max(sized)
     if small < large:
         for read in READS:

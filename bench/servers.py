@@ -98,3 +98,15 @@ def databases(wanted: tuple[str, ...] = ("sqlite", "postgresql"), keep: Path | N
             yield {**found, "postgresql": server.get_uri()}
         finally:
             server.cleanup()
+
+
+def memory_mb(pid: int | None = None) -> float:
+    """What a process (this one, if none is given) keeps in memory."""
+    pages = int(Path(f"/proc/{pid or os.getpid()}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def family(pid: int) -> list[int]:
+    """A process and those it started, and theirs."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in children for one in family(int(child)))]

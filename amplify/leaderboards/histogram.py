@@ -77,10 +77,20 @@ def levels_of(board: Board) -> Levels:
     return WINDOW_LEVELS if board.days else LEVELS
 
 
-def clear(session: Session, brand_id: int) -> None:
-    """Forget the counts of a brand's boards, before they are made again."""
+def count_again(session: Session, brand_id: int) -> None:
+    """Make the counts of a brand's boards from the standings that are there."""
     mine = ScoreCount.board_id.in_(sa.select(Board.id).where(Board.brand_id == brand_id))
     session.execute(sa.delete(ScoreCount).where(mine), execution_options={"synchronize_session": False})
+    database = session.get_bind().dialect.name
+    for levels, boards in ((LEVELS, "days = 0"), (WINDOW_LEVELS, "days > 0")):
+        for level, bits in enumerate(levels):
+            bucket = f"({fine_of(database, levels)}) >> {levels[-1] - bits}"
+            counted = f"""
+                SELECT board_id, {level}, {bucket}, count(*) FROM standings
+                WHERE score_log IS NOT NULL AND board_id IN (SELECT id FROM boards WHERE brand_id = :brand AND {boards})
+                GROUP BY 1, 3"""  # noqa: S608 (numbers and names of ours)
+            into = f"INSERT INTO {ScoreCount.__tablename__} ({', '.join(NAMES)}) {counted}"
+            session.execute(sa.text(into), {"brand": brand_id})
 
 
 _RANKED = Prepared(

@@ -66,12 +66,12 @@ def rebuild(session: Session, brand_id: int) -> int:
     rules = enforce(session, session.get_one(Brand, brand_id, populate_existing=True))
     mine = Standing.board_id.in_(sa.select(Board.id).where(Board.brand_id == brand_id, Board.days == 0))
     session.execute(sa.delete(Standing).where(mine), execution_options={"synchronize_session": False})
-    histogram.clear(session, brand_id)
     made = 0
     for group in in_batches(ledgers(session, brand_id, up_to=cursor.position)):
         standings = {advocate_id: fold_all(entries, rules) for advocate_id, entries in group}
-        made += _store(session, brand_id, rules, standings, before={})
+        made += _store(session, brand_id, rules, standings, before={}, levels=None)
     rebuild_windows(session, brand_id, rules)
+    histogram.count_again(session, brand_id)
     return made
 
 
@@ -85,7 +85,7 @@ def _project_brand(session: Session, brand_id: int, entries: Sequence[Entry]) ->
             fold((entry,), standings[entry.advocate_id], rules)
     for advocate_id, all_entries in ledgers(session, brand_id, again, up_to=entries[-1].id):
         standings[advocate_id] = fold_all(all_entries, rules)
-    _store(session, brand_id, rules, standings, before)
+    _store(session, brand_id, rules, standings, before, histogram.LEVELS)
 
 
 def _standings_now(session: Session, advocates: set[int]) -> tuple[dict[int, dict[BoardName, Totals]], Stored]:
@@ -109,12 +109,19 @@ def _theirs(on_sqlite: bool) -> Prepared:
     return Prepared(mine.where(among, Board.days == 0))
 
 
-def _store(session: Session, brand_id: int, rules: Rules, standings: Standings, before: Stored) -> int:
-    """Write the standings that are not as `before`, and move the counts of their scores. Returns how many."""
+def _store(
+    session: Session,
+    brand_id: int,
+    rules: Rules,
+    standings: Standings,
+    before: Stored,
+    levels: histogram.Levels | None,
+) -> int:
+    """`store` for boards by their names."""
     ids = board_ids(session, brand_id, {board for boards in standings.values() for board in boards})
     after = {
         (ids[board], advocate_id): figures_of(totals)
         for advocate_id, boards in standings.items()
         for board, totals in boards.items()
     }
-    return store(session, after, before, Ties(session, rules.tie_rule, standings.keys()), histogram.LEVELS)
+    return store(session, after, before, Ties(session, rules.tie_rule, standings.keys()), levels)

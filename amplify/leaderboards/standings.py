@@ -24,8 +24,11 @@ figures_of = attrgetter(*FIGURES)
 Stored = Mapping[tuple[int, int], tuple[Any, ...]]
 
 
-def store(session: Session, after: Stored, before: Stored, ties: Ties, levels: histogram.Levels) -> int:
-    """Write the standings that are not as `before`, and move the counts of their scores. Returns how many."""
+def store(session: Session, after: Stored, before: Stored, ties: Ties, levels: histogram.Levels | None) -> int:
+    """Write the standings that are not as `before`, and move the counts of their scores. Returns how many.
+
+    No `levels`: a rebuild, which counts when all are there (`histogram.count_again`).
+    """
     changed = {key: figures for key, figures in after.items() if before.get(key) != figures}
     rows = [
         (advocate_id, board_id, *figures, ties.of(advocate_id, figures[CONVERSIONS]))
@@ -33,6 +36,8 @@ def store(session: Session, after: Stored, before: Stored, ties: Ties, levels: h
     ]
     rows.sort()  # as the table is sorted
     bulk.upsert(session, Standing, NAMES, rows, key="advocate_id, board_id", update=OVERWRITE)
+    if levels is None:
+        return len(rows)
     moves = ((key[0], before[key][SCORE] if key in before else None, new[SCORE]) for key, new in changed.items())
     histogram.apply(session, moves, levels)
     return len(rows)

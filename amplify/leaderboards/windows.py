@@ -51,14 +51,15 @@ def fold_windows(session: Session, limit: int) -> int:
 
 
 def rebuild_windows(session: Session, brand_id: int, rules: Rules) -> int:
-    """Make a brand's windows from nothing, as far as they were folded; in the caller's transaction. How many days."""
+    """Make a brand's windows from nothing, as far as they were folded, for the caller to count; in the caller's
+    transaction. How many days."""
     cursor = cursors.take(session, CURSOR, wait=True)
     position = cursor.position if cursor else 0
     _clear(session, brand_id)
     made = 0
     for group in in_batches(ledgers(session, brand_id, up_to=position)):
         made += _add(session, brand_id, _days(_living_of(group), rules))
-        _stand(session, brand_id, rules, [advocate_id for advocate_id, _entries in group])
+        _stand(session, brand_id, rules, [advocate_id for advocate_id, _entries in group], is_rebuild=True)
     return made
 
 
@@ -150,10 +151,12 @@ def _leave(session: Session, limit: int, now: datetime) -> int:
     return max(1, len(leaving))  # 0 would say that nothing is left to do; the next window may hold much
 
 
-def _stand(session: Session, brand_id: int, rules: Rules, advocates: Collection[int]) -> None:
-    """Make the standings of these advocates again from their days."""
+def _stand(
+    session: Session, brand_id: int, rules: Rules, advocates: Collection[int], *, is_rebuild: bool = False
+) -> None:
+    """Make the standings of these advocates again from their days; in a rebuild there are none of them yet."""
     ties = Ties(session, rules.tie_rule, advocates)
-    before = _stored(session, brand_id, advocates)
+    before = {} if is_rebuild else _stored(session, brand_id, advocates)
     after: dict[tuple[int, int], tuple[Any, ...]] = {}
     for board_id, advocate_id, milli, recognition, clicks, conversions, shares, reached_at in session.execute(
         _sums(session, brand_id, advocates)
@@ -163,7 +166,7 @@ def _stand(session: Session, brand_id: int, rules: Rules, advocates: Collection[
         figures = (reached_at, score, recognition / 1000, milli, clicks, conversions, shares)
         if any((milli, recognition, clicks, conversions, shares)):
             after[board_id, advocate_id] = figures
-    store(session, after, before, ties, histogram.WINDOW_LEVELS)
+    store(session, after, before, ties, None if is_rebuild else histogram.WINDOW_LEVELS)
     _remove(session, before, before.keys() - after.keys())
 
 

@@ -54,6 +54,12 @@ def fill(engine: Engine, advocates: int) -> int:
     return board
 
 
+def has_moved(engine: Engine) -> bool:
+    """Whether entries were folded into the board since it was filled."""
+    with Session(engine) as session:
+        return session.scalar(sa.select(PointsEntry.id).limit(1)) is not None
+
+
 @contextmanager
 def _without_order(engine: Engine) -> Iterator[None]:
     """An index is made in a minute from all of its rows, and in an hour from one after the other."""

@@ -59,17 +59,29 @@ def _packed(words: tuple[object, ...]) -> bytes:
 
 
 @contextmanager
-def server() -> Iterator[Redis]:
-    """Without persistence, in a folder that goes away."""
+def server(kept: Path | None = None) -> Iterator[Redis]:
+    """Without persistence, in a folder that goes away; or with what an earlier one saved in the folder that is kept."""
     with tempfile.TemporaryDirectory(prefix="amplify-redis-") as folder:
         path = Path(folder) / "redis"
-        command = ("redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", folder)
+        command = ("redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(kept or folder))
         with servers.process(*command) as child:
-            until = time.monotonic() + 30
-            while not path.exists() and time.monotonic() < until:
-                time.sleep(0.02)
-            redis = Redis(path, child.pid)
+            redis = _ready(path, child.pid)
             try:
                 yield redis
             finally:
                 redis.close()
+
+
+def _ready(path: Path, pid: int, seconds: float = 120.0) -> Redis:
+    """A connection, when it is there and has read what was saved."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            redis = Redis(path, pid)
+            redis.ask("DBSIZE")
+        except (OSError, RuntimeError):
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return redis

@@ -1,0 +1,98 @@
+"""A brand's boards made again from a ledger of millions: how long it takes, and how much memory.
+
+    python3 run.py bench rebuild [--advocates 1000000] [--entries 10000000] [--db sqlite|postgresql|both]
+
+What runs is the job that follows a change of weights: standings of all time, days, windows and counts, from nothing, in
+one transaction. The entries lie over half a year, so about half of them stand in the windows too.
+"""
+
+import argparse
+import time
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
+
+from amplify.brands.models import Brand
+from amplify.campaigns.models import Campaign
+from amplify.core import bulk, clock
+from amplify.leaderboards import services, windows
+from amplify.leaderboards.models import PointsEntry, Standing
+from amplify.tracking import cursors
+from bench import servers
+from bench.peers import boards
+from bench.peers.seeding import engine_of
+from bench.report import table
+
+DAYS, CHUNK = 180, 200_000
+
+
+def ledger(engine: Engine, advocates: int, entries: int) -> None:
+    """So many clicks of these advocates, folded as far as the cursors know."""
+    since = clock.now() - timedelta(days=DAYS)
+    for first in range(0, entries, CHUNK):
+        count = min(CHUNK, entries - first)
+        with Session(engine) as session, session.begin():
+            brand, campaign = session.scalars(sa.select(Brand)).one(), session.scalars(sa.select(Campaign)).one()
+            shared = {
+                "brand_id": brand.id, "campaign_id": campaign.id, "cause": "human_click", "milli_points": 1000,
+                "is_reward_eligible": True, "recorded_at": since, "channel": "",
+            }  # fmt: skip
+            numbers = range(first, first + count)
+            columns: dict[str, Any] = {
+                "advocate_id": [number * 7_368_787 % advocates + 1 for number in numbers],
+                "cause_key": [f"click:{number}" for number in numbers],
+                "occurred_at": [since + timedelta(days=DAYS * number / entries) for number in numbers],
+            }
+            bulk.insert_many(session, PointsEntry, shared, columns)
+    with Session(engine) as session, session.begin():
+        last = session.scalar(sa.select(sa.func.max(PointsEntry.id))) or 0
+        for name in (services.CURSOR, windows.CURSOR):
+            cursor = cursors.take(session, name, wait=True)
+            if cursor:
+                cursor.move(last - 1)
+        session.flush()
+        # The last one by the rounds, which make what is not there yet.
+        services.project(session, 1)
+        windows.fold_windows(session, 1)
+
+
+def measured(kind: str, options: argparse.Namespace) -> dict[str, float]:
+    """Seconds and megabytes on one database."""
+    with servers.databases((kind,)) as addresses:
+        engine = engine_of(addresses[kind])
+        boards.filled(engine, options.advocates)
+        ledger(engine, options.advocates, options.entries)
+        before, began = servers.memory_mb(), time.perf_counter()
+        with Session(engine) as session, session.begin():
+            made = services.rebuild(session, session.scalars(sa.select(Brand.id)).one())
+            grown = servers.memory_mb() - before
+        seconds = time.perf_counter() - began
+        with Session(engine) as session:
+            stored = session.scalar(sa.select(sa.func.count()).select_from(Standing)) or 0
+        engine.dispose()
+    return {
+        "seconds": seconds,
+        "entries_per_second": options.entries / seconds,
+        "mb": grown,
+        "made": made,
+        "rows": stored,
+    }
+
+
+def main(arguments: list[str]) -> dict[str, Any]:
+    """Measure, print, and give the figures."""
+    parser = argparse.ArgumentParser(prog="bench rebuild", description=__doc__)
+    parser.add_argument("--advocates", type=int, default=1_000_000)
+    parser.add_argument("--entries", type=int, default=10_000_000)
+    parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
+    options = parser.parse_args(arguments)
+    bulk.expect_many_rows()  # as a worker does
+    kinds = ("sqlite", "postgresql") if options.db == "both" else (options.db,)
+    found = {kind: measured(kind, options) for kind in kinds}
+    heads = ["", "seconds", "entries/s", "memory grown MB", "standings of all time", "standings"]
+    rows = [[kind, *figures.values()] for kind, figures in found.items()]
+    table(f"{options.entries:,} entries of {options.advocates:,} advocates", heads, rows)
+    return {"ok": all(figures["made"] > 0 for figures in found.values()), **found}
