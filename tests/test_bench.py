@@ -49,6 +49,13 @@ def test_a_board_is_measured_and_its_ranks_are_those_of_counting(kind: str) -> N
     assert figures[f"{kind}: rank, 2,000 / 500"] > 0
 
 
+def test_boards_are_made_again_from_a_ledger(kind: str) -> None:
+    figures = measured("rebuild", "--advocates", "300", "--entries", "1000", "--db", kind)
+    assert figures["ok"] is True
+    # Everybody stands on the brand's board and on the campaign's.
+    assert figures[kind]["made"] == 600
+
+
 def test_the_planning_of_a_start_is_measured_against_the_raw_copy_of_its_rows(kind: str) -> None:
     figures = measured("campaign", "--advocates", "100,300", "--db", kind)
     assert figures["ok"] is True

@@ -14,6 +14,8 @@ Rows = list[tuple[Any, ...]]
 
 def ask(session: Session, sql: str, values: Any) -> Rows:
     """What the driver answers to its own kind of statement, in the session's transaction, as it gives it."""
+    if session.autoflush:
+        session.flush()
     connection = session.connection()
     cursor = connection.connection.cursor()
     try:

@@ -47,15 +47,17 @@ def wished(brand: Brand) -> Rules:
 
 def in_force(session: Session, brand_id: int) -> Rules:
     """As the standings are folded now; what the brand wishes, while nothing has been folded."""
-    now = _NOW.rows(session, {"brand": brand_id})
-    return Rules(*now[0]) if now else wished(session.get_one(Brand, brand_id))
+    return _now(session, brand_id) or wished(session.get_one(Brand, brand_id))
 
 
 def begin(session: Session, brand_id: int) -> Rules:
     """The rules to fold with: those in force, which the first fold sets."""
-    if session.get(Scoring, brand_id) is None:
-        enforce(session, session.get_one(Brand, brand_id))
-    return in_force(session, brand_id)
+    return _now(session, brand_id) or enforce(session, session.get_one(Brand, brand_id))
+
+
+def _now(session: Session, brand_id: int) -> Rules | None:
+    found = _NOW.rows(session, {"brand": brand_id})
+    return Rules(*found[0]) if found else None
 
 
 def enforce(session: Session, brand: Brand) -> Rules:

@@ -20,7 +20,6 @@ def test_values_and_parameters_are_those_that_sqlalchemy_knows(session: Session)
     people = [world.advocate().id for _ in range(3)]
     for who, score in zip(people, (1 / 3, None, 2.0), strict=True):
         session.add(Standing(board_id=board, advocate_id=who, score_log=score, reached_at=NOON, tie=b"a\0"))
-    session.flush()
     since = sa.bindparam("since", type_=Standing.reached_at.type)
     mine = Standing.board_id == sa.bindparam("board", type_=sa.BigInteger), Standing.reached_at >= since
     asked = sa.select(*COLUMNS).where(*mine, Standing.shares == 0).order_by(Standing.advocate_id)
