@@ -18,7 +18,7 @@ from amplify.core.tokens import Signer
 from amplify.customers.events import PersonErased
 from amplify.customers.reactions import on_unsubscribed, on_wishes_changed
 from amplify.delivery import objections
-from amplify.delivery.events import MessageNotSent, MessageSent, Unsubscribed, WishesChanged
+from amplify.delivery.events import MessageNotSent, MessagesSent, Unsubscribed, WishesChanged
 from amplify.delivery.jobs import deliver_messages, release_due
 from amplify.fraud import reactions as fraud
 from amplify.fraud.events import HoldsChanged
@@ -76,7 +76,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     CampaignPaused: (rewards.on_paused,),
     CampaignReleased: (rewards.on_released,),
     CampaignStopped: (rewards.on_stopped,),
-    MessageSent: (rewards.on_message_sent,),
+    MessagesSent: (rewards.on_messages_sent,),
     MessageNotSent: (rewards.on_message_not_sent,),
 }
 

@@ -56,6 +56,19 @@ def wait_until_it_answers(url: str, child: subprocess.Popen[bytes], seconds: flo
     raise RuntimeError(f"no answer from {url} in {seconds:.0f} s")
 
 
+def wait_until_it_listens(port: int, seconds: float = 20.0) -> None:
+    """For what speaks no HTTP. Raises OSError when nobody does."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 @contextmanager
 def granian(
     target: str, *, interface: str = "wsgi", env: dict[str, str] | None = None, options: tuple[str, ...] = ()

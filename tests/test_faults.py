@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import amplify
+from amplify.delivery.sending import GROUP
 from tests.faults import boards, campaign, power
 from tests.faults.audit import Evidence, Owed, repeats, wrongs
 from tests.faults.sink import Copy
-from tests.faults.worker import Plan, Row, kills, noted_before_sent
+from tests.faults.worker import Plan, Row, kills, noted_before_sent, noted_too_late
 
 PEOPLE = 12
 
@@ -32,6 +33,11 @@ def test_a_worker_that_calls_mails_sent_too_early_is_caught(plan: Plan) -> None:
     row = noted_before_sent(plan)
     assert any("never left" in wrong for wrong in row.wrongs), row.wrongs
     assert row.ok
+
+
+def test_a_worker_that_notes_more_than_a_group_too_late_is_caught(plan: Plan) -> None:
+    row = noted_too_late(plan)
+    assert any("nobody died before they were noted" in wrong for wrong in row.wrongs), row.wrongs
 
 
 def test_clock_workers_and_pages_die_in_a_campaign_and_nothing_is_lost_or_doubled(plan: Plan) -> None:
@@ -103,6 +109,7 @@ def changed(change: str) -> Evidence:
     """The evidence with one thing wrong."""
     good = evidence()
     pushes, journal = good.pushes, list(good.journal)
+    group = [a_copy(100 + n, worker=0, connection=0) for n in range(GROUP)]
     wrong = {
         "twice": {"pushes": [*pushes, replace(pushes[1], code="POOL-1-00013", message_id="<x@x>", state="earned")]},
         "code": {"pushes": [replace(pushes[0], code=pushes[1].code), *pushes[1:]]},
@@ -112,7 +119,11 @@ def changed(change: str) -> Evidence:
         "strange": {"journal": [*journal, a_copy(99, worker=1, connection=99)]},
         "unbound": {"journal": [a_copy(0, worker=0, connection=0, code="POOL-1-00013"), *journal[1:]]},
         "again": {"journal": [*journal, a_copy(1, worker=1, connection=99)]},
-        "late": {"journal": [*journal, a_copy(2, worker=0, connection=0), a_copy(0, worker=1, connection=99)]},
+        # The same of the dead worker's: long before the last on its connection, or with a whole group behind it.
+        "late": {
+            "journal": [*journal, a_copy(0, worker=1, connection=99), replace(journal[0], message_id="<2@x>", at=9.0)]
+        },
+        "full": {"journal": [*journal, *group, a_copy(0, worker=1, connection=99)]},
         "pool": {"taken": good.taken[1:]},
         "budget": {"spent_minor": 1},
         "stuck": {"jobs": {"parked": 1}},
@@ -127,8 +138,9 @@ def changed(change: str) -> Evidence:
     [
         ("twice", "more than one push"), ("code", "given more than once"), ("missing", "have no push"),
         ("unsent", "were not sent"), ("early", "never left"), ("strange", "not in the ledger"),
-        ("unbound", "another code"), ("again", "nobody died"), ("late", "nobody died"), ("pool", "disagree"),
-        ("budget", "budget"), ("stuck", "stuck"), ("started", "started 2 times"), ("damaged", "damaged"),
+        ("unbound", "another code"), ("again", "nobody died"), ("late", "nobody died"), ("full", "nobody died"),
+        ("pool", "disagree"), ("budget", "budget"), ("stuck", "stuck"), ("started", "started 2 times"),
+        ("damaged", "damaged"),
     ],
 )  # fmt: skip
 def test_the_auditor_sees(change: str, said: str) -> None:

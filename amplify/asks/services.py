@@ -1,5 +1,6 @@
 """Asking and what came of it: one ask per answer, each fact of it once, each refusal with its rule."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.campaigns.services import live_campaign_for
 from amplify.core import clock
+from amplify.core.bulk import is_among
 from amplify.core.errors import NotFound
 from amplify.core.tokens import Signer
 from amplify.customers.models import Customer
@@ -179,13 +181,14 @@ def call_back(session: Session, customer_id: int, reason: str) -> int:
     return delivery.cancel(session, found[0].brand_id, [row.message_id for row in found], reason) if found else 0
 
 
-def withheld(session: Session, message: Message) -> str | None:
-    """The rule (policy.RULES) by which this message, if it is an ask, must not leave any more."""
-    if message.template != TEMPLATE:
-        return None
-    ask = session.scalar(sa.select(Ask).where(Ask.message_id == message.id))
-    if ask is None:
-        return None
-    brand = session.get_one(Brand, ask.brand_id)
-    campaign, response = session.get_one(Campaign, ask.campaign_id), session.get_one(Response, ask.response_id)
-    return policy.may_leave(session, brand, ask, campaign, response)
+def withheld(session: Session, messages: Sequence[Message]) -> dict[int, str]:
+    """Of these messages the asks that must not leave any more, and the rule (policy.RULES) of each."""
+    ours = [message.id for message in messages if message.template == TEMPLATE]
+    found: dict[int, str] = {}
+    asks = sa.select(Ask.message_id, Ask, Response).join(Response, Response.id == Ask.response_id)
+    rows = session.execute(asks.where(is_among(session, Ask.message_id, ours))).all() if ours else ()
+    for message_id, ask, response in rows:
+        brand, campaign = session.get_one(Brand, ask.brand_id), session.get_one(Campaign, ask.campaign_id)
+        if message_id and (rule := policy.may_leave(session, brand, ask, campaign, response)):
+            found[message_id] = rule
+    return found

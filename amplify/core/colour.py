@@ -5,6 +5,7 @@ Contrast and luminance follow WCAG 2.2 (success criteria 1.4.3 and 1.4.11, "rela
 
 import re
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
@@ -88,6 +89,7 @@ class Palette:
         return ":root {\n" + "\n".join(lines) + "\n}\n"
 
 
+@lru_cache(256)  # each mail of a brand asks
 def palette(accent: str | None = None) -> Palette:
     """The palette of an accent (`#rrggbb`), ours if there is none. Raises Invalid("theme.accent", "colour")."""
     base = parse(accent or DEFAULT_ACCENT)

@@ -1,6 +1,7 @@
 """What a delivery channel is, and the registry: each file of channels/ is one, found by itself."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterable
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Self
 from amplify.core.settings import Settings
 from amplify.delivery import channels
 from amplify.delivery.envelope import Outgoing
+from amplify.delivery.errors import DeliveryFailure
 
 
 class Channel(ABC):
@@ -37,6 +39,20 @@ class Channel(ABC):
     @abstractmethod
     def send(self, outgoing: Outgoing) -> None:
         """Returns once the other side took it. Raises TransientFailure or PermanentFailure, nothing else."""
+
+    def send_each(self, group: Iterable[Outgoing]) -> Generator[DeliveryFailure | None, None, None]:
+        """One after the other: for each what went wrong, or None once the other side took it.
+
+        A channel may ask for the next while it waits for the answer to the last; it sends none of those that it was
+        not asked for. Whoever stops listening stops it.
+        """
+        for outgoing in group:
+            try:
+                self.send(outgoing)
+            except DeliveryFailure as failure:
+                yield failure
+            else:
+                yield None
 
     def close(self) -> None:  # noqa: B027 - most channels hold nothing
         """Let go of what was opened."""

@@ -1,13 +1,14 @@
 """Ways to reach somebody that are more than an address: kept sealed, opened for a send, ended when they are dead."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.core import clock
+from amplify.core.bulk import is_among
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.seal import SealBroken, seal, unseal
@@ -59,19 +60,32 @@ def opened(endpoint: Endpoint, key: str) -> Target | None:
 
 def of_address(session: Session, address: str) -> Endpoint | None:
     """The endpoint of a message's address, "endpoint:7"."""
-    kind, _, number = address.partition(":")
-    return session.get(Endpoint, int(number)) if kind == "endpoint" and number.isdecimal() else None
+    number = _number(address)
+    return session.get(Endpoint, number) if number is not None else None
 
 
-def note(session: Session, address: str, *, worked: bool) -> None:
-    """A send worked or failed for now; a brand's program that fails on and on is left alone until staff looks at it."""
+def note_worked(session: Session, addresses: Iterable[str]) -> None:
+    """What was sent to these has arrived: failures are counted from nothing again."""
+    ours = {number for address in addresses if (number := _number(address)) is not None}
+    if ours:
+        failing = sa.update(Endpoint).where(is_among(session, Endpoint.id, ours), Endpoint.failures > 0)
+        session.execute(failing.values(failures=0).execution_options(synchronize_session=False))
+
+
+def note_failure(session: Session, address: str) -> None:
+    """A send failed for now; a brand's program that fails on and on is left alone until staff looks at it."""
     endpoint = of_address(session, address)
     if endpoint is None:
         return
     session.refresh(endpoint, with_for_update=True)
-    endpoint.failures = 0 if worked else endpoint.failures + 1
+    endpoint.failures += 1
     if endpoint.failures >= FAILURES and not endpoint.person:
         endpoint.end("failing")
+
+
+def _number(address: str) -> int | None:
+    kind, _, number = address.partition(":")
+    return int(number) if kind == "endpoint" and number.isdecimal() else None
 
 
 def webhooks(session: Session, brand_id: int) -> list[Endpoint]:

@@ -1,6 +1,9 @@
 """Facts about messages that other floors react to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
 
 from amplify.delivery.models import Message
 
@@ -22,11 +25,22 @@ class WishesChanged:
     locale: str
 
 
-@dataclass(frozen=True)
-class MessageSent:
-    """A channel took the message: the mail server answered 250."""
+class Sent(NamedTuple):
+    """What is known of a message that has left; `attempts` counts this one, too."""
 
-    message: Message
+    message_id: str
+    brand_id: int
+    template: str
+    address: str
+    attempts: int
+
+
+@dataclass(frozen=True)
+class MessagesSent:
+    """A channel took these messages: the mail server answered 250 to each. They are noted together, at one instant."""
+
+    messages: Sequence[Sent]
+    at: datetime
 
 
 @dataclass(frozen=True)

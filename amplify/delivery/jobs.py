@@ -16,7 +16,8 @@ from amplify.delivery.models import Message
 from amplify.delivery.sending import send_batch
 
 NAME = "deliver-messages"
-BATCH = 50
+# Messages a job: what a worker that dies leaves to others, and small enough that several share a campaign.
+BATCH = 200
 
 
 @job(NAME)
@@ -28,29 +29,40 @@ def deliver_messages(payload: dict[str, Any]) -> None:
         raise TransientFailure(said, retry_after_seconds=batch.retry_after_seconds)
 
 
+def order(session: Session, messages: Sequence[Message]) -> None:
+    """Order these new messages in the caller's transaction, handed over already: they leave after its commit."""
+    for start in range(0, len(messages), BATCH):
+        batch, drawn = messages[start : start + BATCH], str(uuid7())
+        for message in batch:
+            message.state, message.release = "queued", drawn
+        session.add_all(batch)
+        session.flush()
+        _enqueue(session, [message.id for message in batch], drawn)
+
+
 def release_due(session: Session, limit: int = 1000) -> int:
     """Hand messages whose time has come to the job engine; returns how many. For the worker's rounds."""
     due = (
-        sa.select(Message)
+        sa.select(Message.id)
         .where(Message.state == "waiting", Message.not_before <= clock.now())
         .order_by(Message.not_before, Message.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    messages = session.scalars(due).all()
-    release(session, messages)
-    return len(messages)
-
-
-def release(session: Session, messages: Any) -> None:
-    """Hand these waiting messages to the job engine, in the caller's transaction."""
-    hand_over(session, [message.id for message in messages])
+    ids = session.scalars(due).all()
+    hand_over(session, ids)
+    return len(ids)
 
 
 def hand_over(session: Session, ids: Sequence[int]) -> None:
-    """The same by id, in batches, for messages of any state. A job that had one of them before leaves it alone now."""
+    """Hand these to the job engine in the caller's transaction, in batches, whatever their state. A job that had one
+    of them before leaves it alone now."""
     for start in range(0, len(ids), BATCH):
         batch, drawn = list(ids[start : start + BATCH]), str(uuid7())
         queued = sa.update(Message).where(Message.id.in_(batch)).values(state="queued", release=drawn)
         session.execute(queued, execution_options={"synchronize_session": "fetch"})
-        enqueue(session, NAME, {"ids": batch, "release": drawn}, key=f"messages-{drawn}")
+        _enqueue(session, batch, drawn)
+
+
+def _enqueue(session: Session, ids: Sequence[int], drawn: str) -> None:
+    enqueue(session, NAME, {"ids": ids, "release": drawn}, key=f"messages-{drawn}")

@@ -3,17 +3,19 @@
 Asked at the moment of sending. What must wait is put off, never dropped, and costs no attempt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session, aliased
 
 from amplify.brands.models import Brand
-from amplify.core.bulk import insert_ignore
+from amplify.core.bulk import insert_ignore, is_among
 from amplify.core.db import is_sqlite
 from amplify.delivery.models import Message, Throttle, Wishes
 
@@ -60,17 +62,29 @@ def is_counted(brand: Brand, message: Message) -> bool:
     return message.admitted_at is None and (_has_budget(message) or _per_minute(brand, message) > 0)
 
 
-def admit(session: Session, brand: Brand, message: Message, now: datetime) -> Wait | None:
-    """Count it against its person and its channel, exactly: whoever else counts at the same time waits."""
-    wait = None
-    if _has_budget(message):
-        _wait_for_turn(session, message)
-        wait = _too_often(session, brand, message, now)
-    if wait is None and (limit := _per_minute(brand, message)):
-        wait = _too_many(session, message, limit, now)
-    if wait is None:
-        message.admitted_at = now
-    return wait
+def admit(session: Session, brands: Mapping[int, Brand], messages: Sequence[Message], now: datetime) -> dict[int, Wait]:
+    """Count these against their people and channels, exactly: whoever else counts at the same time waits.
+
+    Gives those that must wait, by id. Nobody may have two of them, and the caller has locked them in the order of ids.
+    """
+    budgeted = [message for message in messages if _has_budget(message)]
+    _wait_for_turn(session, budgeted)
+    waits: dict[int, Wait] = {}
+    for brand_id, brand in brands.items():
+        waits |= _too_often(session, brand, [message for message in budgeted if message.brand_id == brand_id], now)
+    free = [message for message in messages if message.id not in waits]
+    # One order of locks for everybody.
+    for (brand_id, channel), group in groupby(sorted(free, key=_lane), key=_lane):
+        if limit := int(brands[brand_id].per_minute.get(channel, 0)):
+            waits |= _too_many(session, (brand_id, channel), list(group), limit, now)
+    for message in messages:
+        if message.id not in waits:
+            message.admitted_at = now
+    return waits
+
+
+def _lane(message: Message) -> tuple[int, str]:
+    return message.brand_id, message.channel
 
 
 def _has_budget(message: Message) -> bool:
@@ -82,10 +96,10 @@ def _per_minute(brand: Brand, message: Message) -> int:
 
 
 def full_since(
-    brand: Brand, person: Any, now: datetime, but: int | None = None
+    brand: Brand, person: Any, now: datetime, but: Any = None
 ) -> Sequence[tuple[sa.ScalarSelect[datetime | None], timedelta]]:
     """For each budget that can hold for this person (a text or a column): since when the oldest message counts that
-    fills it (NULL: there is room), and how long it counts. `but`: the id of the message that asks."""
+    fills it (NULL: there is room), and how long it counts. `but`: the id of the message that asks, too."""
     wants_fewer = sa.exists().where(Wishes.brand_id == brand.id, Wishes.person == person, Wishes.wants_fewer)
     budgets: list[tuple[int, int, sa.ColumnElement[bool]]] = [(1, FEWER_DAYS, wants_fewer.correlate_except(Wishes))]
     if brand.cap_messages:
@@ -94,7 +108,7 @@ def full_since(
 
 
 def _last_but(
-    most: int, days: int, brand: Brand, person: Any, now: datetime, but: int | None, holds: sa.ColumnElement[bool]
+    most: int, days: int, brand: Brand, person: Any, now: datetime, but: Any, holds: sa.ColumnElement[bool]
 ) -> sa.ScalarSelect[datetime | None]:
     """When the `most`th newest of these days was counted."""
     counted = (
@@ -108,27 +122,41 @@ def _last_but(
     return counted.correlate_except(Message).scalar_subquery()
 
 
-def _too_often(session: Session, brand: Brand, message: Message, now: datetime) -> Wait | None:
-    budgets = full_since(brand, message.person, now, but=message.id)
-    filled = session.execute(sa.select(*(at for at, _days in budgets))).one()
-    ends = [at + days for at, (_column, days) in zip(filled, budgets, strict=True) if at is not None]
-    return Wait(max(ends), "frequency-cap") if ends else None
+def _too_often(session: Session, brand: Brand, messages: Sequence[Message], now: datetime) -> dict[int, Wait]:
+    asking = aliased(Message)
+    budgets = full_since(brand, asking.person, now, but=asking.id)
+    mine = is_among(session, asking.id, [message.id for message in messages])
+    rows = session.execute(sa.select(asking.id, *(at for at, _days in budgets)).where(mine)) if messages else ()
+    waits = {}
+    for message_id, *filled in rows:
+        ends = [at + days for at, (_column, days) in zip(filled, budgets, strict=True) if at is not None]
+        if ends:
+            waits[message_id] = Wait(max(ends), "frequency-cap")
+    return waits
 
 
-def _too_many(session: Session, message: Message, limit: int, now: datetime) -> Wait | None:
+def _too_many(
+    session: Session, lane: tuple[int, str], messages: Sequence[Message], limit: int, now: datetime
+) -> dict[int, Wait]:
+    brand_id, channel = lane
     start = {"minute": 0, "used": 0, "ahead_minute": 0, "ahead_used": 0}
-    insert_ignore(session, Throttle, [{"brand_id": message.brand_id, "channel": message.channel, **start}])
-    own = Throttle.brand_id == message.brand_id, Throttle.channel == message.channel
+    insert_ignore(session, Throttle, [{"brand_id": brand_id, "channel": channel, **start}])
+    own = Throttle.brand_id == brand_id, Throttle.channel == channel
     locked = sa.select(Throttle).where(*own).with_for_update().execution_options(populate_existing=True)
     throttle = session.scalars(locked).one()
     minute = int(now.timestamp()) // 60
-    if throttle.take(minute, limit):
-        return None
-    return Wait(datetime.fromtimestamp(throttle.book(minute, limit) * 60, UTC), "throttle")
+    return {
+        message.id: Wait(datetime.fromtimestamp(throttle.book(minute, limit) * 60, UTC), "throttle")
+        for message in messages
+        if not throttle.take(minute, limit)
+    }
 
 
-def _wait_for_turn(session: Session, message: Message) -> None:
+def _wait_for_turn(session: Session, messages: Sequence[Message]) -> None:
     """Two messages to one person at once must see each other. SQLite writes one at a time anyway."""
-    if not is_sqlite(session):
-        key = f"contact:{message.brand_id}:{message.person}"
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))))
+    if is_sqlite(session):
+        return
+    keys = sorted(f"contact:{message.brand_id}:{message.person}" for message in messages)
+    key: Any = sa.func.unnest(sa.literal(keys, ARRAY(sa.Text))).column_valued("key")
+    # In this order for everybody, so that two groups never wait for each other.
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(key, 0))))

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 
 import css_inline
-from flask import render_template
+from flask import current_app
 
 from amplify.brands.models import Brand
-from amplify.core.i18n import force_locale
+from amplify.core.i18n import force_locale, words
 from amplify.core.web import amplify
 from amplify.delivery.models import Message
 
@@ -69,7 +69,10 @@ def render(message: Message, brand: Brand) -> Rendered:
     }
     folder = f"messages/{message.template}"
     with force_locale(message.locale):
+        context |= words()
+        # Not Flask's render_template: it looks for a request, of which there is none here, with each part.
         subject, text, html = (
-            render_template(f"{folder}/{part}", **context) for part in ("subject.txt", "body.txt", "body.html")
+            current_app.jinja_env.get_template(f"{folder}/{part}").render(context)
+            for part in ("subject.txt", "body.txt", "body.html")
         )
     return Rendered(one_line(subject), text.strip() + "\n", _inliner.inline(html))

@@ -34,8 +34,7 @@ def new_message_ids(host: str, numbers: Sequence[int]) -> list[str]:
     return [f"<{drawn}.{number}@{host}>" for number in numbers]
 
 
-def queue_message(
-    session: Session,
+def new_message(
     brand: Brand,
     *,
     template: str,
@@ -49,14 +48,14 @@ def queue_message(
     timezone: str = "",
     not_before: datetime | None = None,
 ) -> Message:
-    """Order one message; it leaves after the caller's commit, and not before `not_before`.
+    """A message that is yet to be ordered (`queue_message`, or `delivery.jobs.order` for many).
 
     `template` is a folder of templates/messages, `context` plain JSON values for it. The Message-ID is bound now.
     `person` is whose wishes and contact budget count, `timezone` whose night (else the brand's).
     Raises Invalid("address", "email") if the channel is e-mail and the address is none.
     """
     own_host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
-    message = Message(
+    return Message(
         brand_id=brand.id,
         message_id=message_id or new_message_id(own_host),
         channel=channel,
@@ -70,6 +69,11 @@ def queue_message(
         not_before=not_before or clock.now(),
         state="waiting",
     )
+
+
+def queue_message(session: Session, brand: Brand, **said: Any) -> Message:
+    """Order one `new_message`; it leaves after the caller's commit, and not before `not_before`."""
+    message = new_message(brand, **said)
     session.add(message)
     session.flush()
     return message
@@ -80,7 +84,7 @@ def cancel(session: Session, brand_id: int, message_ids: Sequence[str], reason: 
     waiting = sa.select(Message).where(
         Message.brand_id == brand_id, Message.message_id.in_(message_ids), Message.state.in_(PENDING)
     )
-    messages = session.scalars(waiting.with_for_update()).all()
+    messages = session.scalars(waiting.order_by(Message.id).with_for_update()).all()
     for message in messages:
         message.settle("cancelled", reason)
         events.publish(session, MessageNotSent(message))

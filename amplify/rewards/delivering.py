@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
+from amplify.core.bulk import is_among
 from amplify.core.db import db
 from amplify.core.errors import Invalid
 from amplify.core.failpoints import reach
@@ -26,12 +27,12 @@ from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.endpoints import WEBHOOK
 from amplify.delivery.models import Message
-from amplify.delivery.services import PENDING, cancel, queue_message
+from amplify.delivery.services import PENDING, cancel, new_message
 from amplify.fraud import holds
 from amplify.rewards import mail
 from amplify.rewards.models import Push, Reward
 from amplify.rewards.ordering import Round, Span, order_all, ordered_types
-from amplify.rewards.reached import UNDONE, still_reached
+from amplify.rewards.reached import UNDONE, fallen_short
 from amplify.rewards.services import release
 from amplify.rewards.settling import HELD, STOPPED, held_still, settle
 from amplify.rewards.states import DUE, OPEN
@@ -39,7 +40,7 @@ from amplify.rewards.ways import Way, Ways, rule_on
 from amplify.sharing.models import Advocate
 
 NAME = "deliver-pushes"
-BATCH = 100
+BATCH = 200
 # Ranks per job: a million pushes are 2,000 jobs, and each of them a few short transactions.
 SPAN = 500
 LATER_SECONDS = 5.0
@@ -99,36 +100,43 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     brand = session.get_one(Brand, campaign.brand_id)
     ways = Ways.of(session, brand, [row.Customer for row in rows])
     facts = mail.Facts.of(session, brand, campaign, rows[0].Push) if rows else None
+    short = fallen_short(session, [row.Push for row in rows])
+    messages: list[Message] = []
     for push, customer in rows:
         way = ways.choose(customer)
-        rule = way.rule if still_reached(session, push) else UNDONE
+        rule = UNDONE if push.id in short else way.rule
         if rule is None and way.channel and facts is not None:
-            rule = _queue(session, brand, push, customer, facts, way)
+            made = _message(brand, push, customer, facts, way)
+            messages += [made] if made is not None else []
+            rule = "no-email" if made is None else None
         if rule is not None:
             settle(session, push, "suppressed", rule)
-    session.flush()
+    delivery_jobs.order(session, messages)
     return len(rows)
 
 
-def withheld(session: Session, message: Message) -> str | None:
-    """The rule (eligibility.RULES) by which this message, if it is a reward's, must not leave any more. A test to
+def withheld(session: Session, messages: Sequence[Message]) -> dict[int, str]:
+    """Of these messages the rewards that must not leave any more, and the rule (eligibility.RULES) of each. A test to
     oneself has no push; a pause or a stop has changed the message's own state."""
-    if message.template != mail.TEMPLATE:
-        return None
-    owed = sa.select(Push, Customer).join(Advocate, Advocate.id == Push.advocate_id)
+    ours = {message.message_id: message for message in messages if message.template == mail.TEMPLATE}
+    if not ours:
+        return {}
+    owed: Any = sa.select(Push.id, Push.message_id, Push.advocate_id, Push.reward_id, Push.step)
+    owed = owed.add_columns(Customer.id.label("customer_id"), Customer.erased_at, Customer.consent, Customer.email)
+    owed = owed.join(Advocate, Advocate.id == Push.advocate_id)
     owed = owed.outerjoin(Customer, Customer.id == Advocate.customer_id)
-    found = session.execute(owed.where(Push.message_id == message.message_id)).first()
-    if found is None:
-        return None
-    if rule := rule_on(message.channel, found.Customer):
-        return rule
-    whole = holds.wholly(session, [found.Push.advocate_id]).get(found.Push.advocate_id)
-    return "refused" if whole == "refused" else _undone(session, found.Push, whole)
-
-
-def _undone(session: Session, push: Push, whole: str | None) -> str | None:
-    """The points of who is being checked are set aside: that alone undoes nothing."""
-    return None if whole or still_reached(session, push) else UNDONE
+    pushes = session.execute(owed.where(is_among(session, Push.message_id, list(ours)))).all()
+    whole = holds.wholly(session, {push.advocate_id for push in pushes})
+    # The points of who is being checked are set aside: that alone undoes nothing.
+    short = fallen_short(session, [push for push in pushes if push.advocate_id not in whole])
+    found: dict[int, str] = {}
+    for push in pushes:
+        message = ours[push.message_id]
+        rule = rule_on(message.channel, push if push.customer_id is not None else None)
+        rule = rule or ("refused" if whole.get(push.advocate_id) == "refused" else None)
+        if rule := rule or (UNDONE if push.id in short else None):
+            found[message.id] = rule
+    return found
 
 
 def fall_back(session: Session, push: Push, message: Message) -> bool:
@@ -183,12 +191,11 @@ def _give_back(session: Session, campaign: Campaign) -> None:
         release(session, reward, int(amount))
 
 
-def _queue(session: Session, brand: Brand, push: Push, customer: Customer, facts: "mail.Facts", way: Way) -> str | None:
-    """Order the message; the rule if that address can never be written to."""
+def _message(brand: Brand, push: Push, customer: Customer, facts: "mail.Facts", way: Way) -> Message | None:
+    """The message; None if that address can never be written to."""
     push.channel = way.channel
     try:
-        queue_message(
-            session,
+        return new_message(
             brand,
             template=mail.TEMPLATE,
             channel=push.channel,
@@ -200,8 +207,7 @@ def _queue(session: Session, brand: Brand, push: Push, customer: Customer, facts
             timezone=customer.timezone or "",
         )
     except Invalid:
-        return "no-email"
-    return None
+        return None
 
 
 def _said_on(channel: str, context: dict[str, Any], customer: Customer | None) -> dict[str, Any]:
@@ -236,9 +242,12 @@ def _turn(
 ) -> list[int]:
     """Change the state of this campaign's mails that have not left; their ids."""
     ours = sa.select(Push.message_id).where(Push.campaign_id == campaign.id, *among)
+    theirs = Message.brand_id == campaign.brand_id, Message.state.in_(states), Message.message_id.in_(ours)
+    # Locked in the order of ids, as whoever sends a group of them does it: neither waits for the other for ever.
+    locked = sa.select(Message.id).where(*theirs).order_by(Message.id).with_for_update()
     change = (
         sa.update(Message)
-        .where(Message.brand_id == campaign.brand_id, Message.state.in_(states), Message.message_id.in_(ours))
+        .where(Message.id.in_(locked), Message.state.in_(states))
         .values(state=to)
         .returning(Message.id)
         .execution_options(synchronize_session=False)

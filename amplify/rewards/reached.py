@@ -47,14 +47,21 @@ def counted(session: Session, reward: Reward, advocate_ids: Collection[int]) -> 
     return {advocate_id: int(count) // unit for advocate_id, count in rows}
 
 
+def fallen_short(session: Session, pushes: Collection[Any]) -> set[int]:
+    """The ids of those of these pushes (rows of id, advocate_id, reward_id, step) whose step stands no longer."""
+    steps = [push for push in pushes if push.step]
+    short: set[int] = set()
+    for reward_id in {push.reward_id for push in steps}:
+        reward, mine = session.get_one(Reward, reward_id), [push for push in steps if push.reward_id == reward_id]
+        come = counted(session, reward, {push.advocate_id for push in mine})
+        need = int(reward.rule["at_least"])
+        short |= {push.id for push in mine if come.get(push.advocate_id, 0) < push.step * need}
+    return short
+
+
 def still_reached(session: Session, push: Push) -> bool:
     """Whether what a push was given for still stands; for one that a ranking chose it always does."""
-    if not push.step:
-        return True
-    reward = session.get_one(Reward, push.reward_id)
-    theirs = sa.select(Standing.advocate_id).join(Board, Board.id == Standing.board_id).where(*own_board(reward))
-    found = theirs.where(Standing.advocate_id == push.advocate_id, is_reached(session, reward, push.step))
-    return session.scalar(found) is not None
+    return not fallen_short(session, [push])
 
 
 def _figure(session: Session, reward: Reward) -> tuple[Any, int]:

@@ -1,12 +1,17 @@
 """What rewards do when a campaign starts, pauses, goes on or is stopped, and when a mail has left or never will."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
+from amplify.core.bulk import is_among
 from amplify.core.failpoints import reach
-from amplify.delivery.events import MessageNotSent, MessageSent
+from amplify.delivery.events import MessageNotSent, MessagesSent, Sent
 from amplify.delivery.models import Message
 from amplify.leaderboards.services import freeze
 from amplify.rewards import delivering, mail, planning
@@ -14,7 +19,7 @@ from amplify.rewards.models import Milestone, Push, Reward
 from amplify.rewards.reaching import UNWANTED
 from amplify.rewards.services import reward_of, spend
 from amplify.rewards.settling import settle
-from amplify.rewards.states import DUE
+from amplify.rewards.states import DUE, MOVES
 from amplify.rewards.types import type_of
 
 log = structlog.get_logger(__name__)
@@ -52,18 +57,31 @@ def on_stopped(session: Session, fact: CampaignStopped) -> None:
     session.execute(sa.update(Milestone).where(*ours).values(state="left_out", rule="stopped"))
 
 
-def on_message_sent(session: Session, fact: MessageSent) -> None:
-    """The mail server took a reward mail."""
-    push = _push_of(session, fact.message)
-    if push is None:
+def on_messages_sent(session: Session, fact: MessagesSent) -> None:
+    """Reward mails have left: those that were owed are given, all at once."""
+    ours = {sent.message_id: sent for sent in fact.messages if sent.template == mail.TEMPLATE}
+    if not ours:
         return
-    push.sent_at = push.sent_at or fact.message.sent_at
-    if push.state == "cancelled":
-        _left_all_the_same(session, push)
-    elif push.state in DUE:
-        push.move("send")
-        type_of(push.reward.type).told(session, push)
-    push.attempts = fact.message.attempts
+    mine = is_among(session, Push.message_id, list(ours))
+    locked = sa.select(Push.id, Push.message_id, Push.reward_id, Push.state).where(mine).order_by(Push.id)
+    pushes = session.execute(locked.with_for_update()).all()
+    alike: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for push in pushes:
+        sent = ours[push.message_id]
+        if push.state in DUE:
+            alike[push.reward_id, sent.attempts].append(push.id)
+        else:
+            _left_all_the_same(session, push.id, sent, fact.at)
+    for (reward_id, attempts), ids in alike.items():
+        _give(session, session.get_one(Reward, reward_id), ids, attempts, fact.at)
+
+
+def _give(session: Session, reward: Reward, ids: Sequence[int], attempts: int, at: datetime) -> None:
+    """These pushes, which the caller has locked, have reached their people."""
+    said = {"state": MOVES["send"].after, "sent_at": sa.func.coalesce(Push.sent_at, at), "attempts": attempts}
+    given = sa.update(Push).where(is_among(session, Push.id, ids)).values(said)
+    session.execute(given.execution_options(synchronize_session="fetch"))
+    type_of(reward.type).told(session, reward, ids)
 
 
 def on_message_not_sent(session: Session, fact: MessageNotSent) -> None:
@@ -84,8 +102,12 @@ def _push_of(session: Session, message: Message) -> Push | None:
     return session.scalar(own.with_for_update().execution_options(populate_existing=True))
 
 
-def _left_all_the_same(session: Session, push: Push) -> None:
-    """It was on the wire at the moment it was called off: the ledger says what happened."""
+def _left_all_the_same(session: Session, push_id: int, sent: Sent, at: datetime) -> None:
+    """It was on the wire when something else was decided. Called off: the ledger says what happened."""
+    push = session.get_one(Push, push_id, populate_existing=True)
+    push.sent_at, push.attempts = push.sent_at or at, sent.attempts
+    if push.state != "cancelled":
+        return
     push.move("leave")
     if not spend(session, session.get_one(Reward, push.reward_id), push.amount_minor):
         log.error("a called-off reward had left, and the budget is used up", push=push.id)

@@ -46,9 +46,9 @@ class Ways:
         return ERASED if person is None else self.found.get(person.id, ERASED)
 
 
-def rule_on(channel: str, person: Customer | None) -> str | None:
+def rule_on(channel: str, person: Any) -> str | None:
     """Why this person must not be written to by this channel any more, or None; `delivery` itself looks at the
-    suppression list and at their wishes."""
+    suppression list and at their wishes. `person`: a Customer, or a row of what is asked here."""
     if person is None or person.erased_at is not None:
         return "erased"
     if channel != reaching.MAIL:

@@ -21,7 +21,7 @@ class Redis:
     """One connection. Replies come as bytes, int, list or None."""
 
     def __init__(self, path: Path, pid: int) -> None:
-        self.pid = pid
+        self.path, self.pid = path, pid
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(str(path))
         self._replies = self._socket.makefile("rb")

@@ -28,7 +28,7 @@ def database(environment: dict[str, str], tmp_path: Path) -> Iterator[sa.Engine]
     Base.metadata.create_all(engine)
     with Session(engine) as session:
         said = {"template": "ask", "address": "ana@friends.example", "locale": "en", "context": CONTEXT}
-        message = queue_message(session, a_brand(session), **said)  # type: ignore[arg-type]  # any of its fields
+        message = queue_message(session, a_brand(session), **said)
         (tmp_path / "bounce.eml").write_text(report(message, BOUNCE))
         session.commit()
     yield engine

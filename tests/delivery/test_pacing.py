@@ -145,21 +145,24 @@ def test_two_workers_at_once_never_pass_the_limits(real: sessionmaker[Session]) 
         ids = list(session.scalars(sa.select(Message.id).order_by(Message.id)))
     now, together, errors = clock.now(), Barrier(2), []
 
-    def work(mine: list[int]) -> None:
+    def work(first: int) -> None:
         together.wait()
         try:
-            for number in mine:
+            for start in range(first, 40, 8):
                 with real() as session, session.begin():
                     if is_sqlite(session):
                         session.connection()
-                    message = session.get_one(Message, number, with_for_update=True)
-                    wait = pacing.admit(session, session.get_one(Brand, message.brand_id), message, now)
-                    if wait is not None:
-                        message.put_off(wait.until, wait.rule)
+                    group = sa.select(Message).where(Message.id.in_(ids[start : start + 4])).order_by(Message.id)
+                    messages = session.scalars(group.with_for_update()).all()
+                    brand = session.scalars(sa.select(Brand)).one()
+                    waits = pacing.admit(session, {brand.id: brand}, messages, now)
+                    for message in messages:
+                        if wait := waits.get(message.id):
+                            message.put_off(wait.until, wait.rule)
         except Exception as error:
             errors.append(error)
 
-    threads = [Thread(target=work, args=(ids[start::2],)) for start in range(2)]
+    threads = [Thread(target=work, args=(first,)) for first in (0, 4)]
     for thread in threads:
         thread.start()
     for thread in threads:

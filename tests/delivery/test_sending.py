@@ -12,10 +12,11 @@ from amplify.brands.models import Brand
 from amplify.core import clock, events, jobs
 from amplify.core.settings import Settings
 from amplify.delivery import services
-from amplify.delivery.events import MessageNotSent, MessageSent
+from amplify.delivery.events import MessageNotSent, MessagesSent
 from amplify.delivery.jobs import release_due
 from amplify.delivery.models import Message
-from amplify.delivery.sending import ATTEMPTS, Batch
+from amplify.delivery.outcomes import ATTEMPTS
+from amplify.delivery.sending import Batch
 from tests.delivery.mailserver import MailServer, listening
 
 Order = Callable[..., Message]
@@ -189,20 +190,24 @@ def test_higher_floors_hear_what_became_of_it(
 ) -> None:
     heard: list[object] = []
     before = dict(events._reactions)
-    tell = [lambda _session, fact: heard.append((type(fact).__name__, fact.message.state))]
-    events.wire({MessageSent: tell, MessageNotSent: tell})
+    events.wire(
+        {
+            MessagesSent: [lambda _session, fact: heard.append([sent.address for sent in fact.messages])],
+            MessageNotSent: [lambda _session, fact: heard.append((fact.message.address, fact.message.state))],
+        }
+    )
     mailserver.refuse["gone@friends.example"] = "550 5.1.1 no"
-    send(order(), order("gone@friends.example"))
+    send(order(), order("gone@friends.example"), order("ben@friends.example"))
     events.wire(before)
-    assert heard == [("MessageSent", "sent"), ("MessageNotSent", "failed")]
+    assert heard == [["ana@friends.example", "ben@friends.example"], ("gone@friends.example", "failed")]
 
 
 def test_due_messages_go_to_the_engine_in_batches_and_others_wait(
     session: Session, order: Order, mailserver: MailServer
 ) -> None:
-    due = [order(f"p{n}@friends.example") for n in range(60)]
+    due = [order(f"p{n}@friends.example") for n in range(210)]
     quiet = order(not_before=clock.now() + timedelta(hours=8))
-    assert release_due(session, 1000) == 60
+    assert release_due(session, 1000) == 210
     assert {m.state for m in due} == {"queued"}
     assert quiet.state == "waiting"
     assert jobs.count(session)["waiting"] == 2

@@ -29,7 +29,7 @@ from amplify.core import alarms, clock, failpoints, logs
 from amplify.core.db import db
 from amplify.core.events import publish
 from amplify.core.settings import Settings, load
-from amplify.delivery import sending
+from amplify.delivery import checking, outcomes, sending
 from amplify.delivery.channels import email
 from amplify.delivery.envelope import Outgoing
 from amplify.delivery.errors import TransientFailure
@@ -44,17 +44,29 @@ from amplify.tracking.models import Cursor
 
 
 def noted_before_sent() -> None:
-    """Marks the batch as sent, then sends it: who dies in between has lost the rest."""
+    """Marks a group as sent, then sends it: who dies in between has lost the rest."""
 
-    def send_all(sessions: Any, channel: Any, ids: Sequence[int], batch: sending.Batch) -> None:
-        prepared = [(one, sending._prepare(sessions, channel.settings, one, batch)) for one in ids]
-        for one, _outgoing in prepared:
-            sending._settle(sessions, one, "sent")
-        for _one, outgoing in prepared:
-            if outgoing is not None:
-                channel.send(outgoing)
+    def send_all(sessions: Any, channel: Any, ids: list[int], release: str, batch: sending.Batch) -> None:
+        ready = checking.check(sessions, channel.settings, ids, release).ready
+        outcomes.note_sent(sessions, list(ready))
+        for outgoing in ready.values():
+            channel.send(outgoing)
 
     sending._send_all = send_all
+
+
+def noted_too_late() -> None:
+    """Notes what has left once a whole job is done: who dies before repeats far more than a group."""
+    note, send_all = sending._note, sending._send_all
+    later: dict[int, Any] = {}
+
+    def send_then_note(sessions: Any, *given: Any) -> None:
+        later.clear()
+        send_all(sessions, *given)
+        note(sessions, later)
+
+    vars(sending)["_note"] = lambda _sessions, found: later.update(found)
+    vars(sending)["_send_all"] = send_then_note
 
 
 def silence_is_yes() -> None:
@@ -205,6 +217,7 @@ def answered_before_stored() -> None:
 
 IN_WORKER: dict[str, Callable[[], None]] = {
     "noted-before-sent": noted_before_sent,
+    "noted-too-late": noted_too_late,
     "silence-is-yes": silence_is_yes,
     "no-lease": no_lease,
     "code-in-two-steps": code_in_two_steps,

@@ -21,6 +21,7 @@ from amplify.campaigns import services as campaigns
 from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.settings import Settings
+from amplify.delivery.sending import GROUP
 from amplify.surveys.models import Response
 from tests.delivery.mailserver import MailServer
 from tests.faults import audit
@@ -116,8 +117,8 @@ def _answers(install: Installation) -> bool:
 def two_workers(plan: Plan, bug: str = "") -> Row:
     """Two workers, two clocks: one start, and both deliver."""
     began = time.monotonic()
-    with site(plan.new_database(), plan.place(f"two{bug}"), bug=bug, people=200, delay=DELAY_SECONDS) as one:
-        # Four batches, two for each.
+    with site(plan.new_database(), plan.place(f"two{bug}"), bug=bug, people=800, delay=DELAY_SECONDS) as one:
+        # Four jobs, two for each.
         one.until_ready(one.start_worker(worker_threads="2"), one.start_worker(worker_threads="2"))
         campaign = one.schedule(in_seconds=0.5)
         wrongs = _watch(one, campaign)
@@ -125,7 +126,7 @@ def two_workers(plan: Plan, bug: str = "") -> Row:
         if not bug and len(senders) < 2:
             wrongs.append("one of the two workers sent nothing")
         repeated = audit.repeats(one.evidence(campaign))
-    did = "a start that two clocks ring for, 200 pushes"
+    did = "a start that two clocks ring for, 800 pushes"
     return Row(plan.database, "two workers", did, wrongs, time.monotonic() - began, repeated, bug=bug)
 
 
@@ -237,6 +238,21 @@ def noted_before_sent(plan: Plan) -> Row:
     return Row(plan.database, "kill -9", "1 kill", wrongs, time.monotonic() - began, kills=1, bug=bug)
 
 
+def noted_too_late(plan: Plan) -> Row:
+    """A worker that notes mails once its whole job is done, killed when it has sent more than a group of them."""
+    bug, began = "noted-too-late", time.monotonic()
+    with site(plan.new_database(), plan.place(bug), bug=bug, people=120, delay=0.02) as one:
+        worker = one.start_worker()
+        one.until_ready(worker)
+        campaign = one.schedule(in_seconds=0.1)
+        one.until(lambda: len(one.sink.journal) > 2 * GROUP - 10)
+        one.kill(worker)
+        one.until_ready(one.start_worker())
+        wrongs = _watch(one, campaign)
+        repeated = audit.repeats(one.evidence(campaign))
+    return Row(plan.database, "kill -9", "1 kill", wrongs, time.monotonic() - began, repeated, kills=1, bug=bug)
+
+
 def code_in_two_steps(plan: Plan) -> Row:
     """A planner that writes down which codes it took after its commit, dead in between."""
     bug, began = "code-in-two-steps", time.monotonic()
@@ -256,6 +272,7 @@ def planted_rows(plan: Plan) -> Iterator[Row]:
     yield replay(plan, answers=2, bug="id-ignored")
     yield two_workers(plan, bug="no-lease")
     yield noted_before_sent(plan)
+    yield noted_too_late(plan)
     yield code_in_two_steps(plan)
 
 

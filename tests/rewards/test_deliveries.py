@@ -34,7 +34,7 @@ def campaign(session: Session, brand: Brand) -> Campaign:
     campaigns.start_due(session, START)
     jobs.drain(session)
     said = {"template": "ask", "address": "zoe@friends.example", "locale": "en", "context": CONTEXT}
-    ask = queue_message(session, brand, **said)  # type: ignore[arg-type]  # any of its fields
+    ask = queue_message(session, brand, **said)
     rewards = session.scalars(sa.select(Message).where(Message.template == "reward").order_by(Message.id)).all()
     for message in (*rewards[:2], ask):
         message.settle("failed", "550 5.7.1 not from you")

@@ -25,11 +25,14 @@ KILLS = 4
 PLACES = (
     "start-after-freeze", "start-before-commit", "freeze-before-commit", "freeze-after-commit:2", "plan-before-commit",
     "plan-after-commit:2", "order-before-commit", "order-after-commit", "send-before:3", "send-after:5",
+    "note-before:2", "note-after",
 )  # fmt: skip
+# At these a group of mails has begun to leave and is not noted.
+UNNOTED = ("send-before:3", "send-after:5", "note-before:2")
 # The same for what is reached: the rows of the steps, then the pushes with codes and budget, then the mails.
 MILESTONE_PLACES = (
     "milestone-before-commit:2", "milestones-after-commit:3", "award-before-commit", "award-before-commit:2",
-    "order-before-commit", "order-after-commit", "send-before:3", "send-after:5",
+    "order-before-commit", "order-after-commit", "send-before:3", "send-after:5", "note-before:2", "note-after",
 )  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def faults(pushes: list[tuple[int, str, str, str]], mails: MailServer, crashes_w
     codes = {message_id: code for _a, code, message_id, _s in pushes}
     if set(copies) != set(codes):
         found.append("the mails are not those of the ledger")
-    if sum(copies.values()) > len(copies) + crashes_while_sending:
+    if max(copies.values(), default=0) > 1 + crashes_while_sending:
         found.append("more copies than crashes")
     for mail in mails.mails:
         body = mail.get_body(("plain",))
@@ -98,10 +101,10 @@ def test_a_worker_killed_at_every_place_leaves_one_push_and_one_code_for_each(
         for place in PLACES:
             assert run(start_worker(own_database, tmp_path, mails, place)) == EXIT_CODE, place
         assert run(start_worker(own_database, tmp_path, mails)) == 0
-        assert audit(sessions, mails, crashes_while_sending=1) == []
-        # The one mail that was on the wire when its sender died came again, to the byte but for the date.
+        assert audit(sessions, mails, crashes_while_sending=len(UNNOTED)) == []
+        # Only what had left of a group when its sender died came again.
         copies = Counter(str(mail["Message-ID"]) for mail in mails.mails)
-        assert sorted(copies.values()) == [1] * (PEOPLE - 1) + [2]
+        assert sum(copies.values()) - PEOPLE == 2 + 5 + 10
 
 
 def test_a_worker_killed_at_every_place_of_a_milestone_gives_it_once(
@@ -117,7 +120,7 @@ def test_a_worker_killed_at_every_place_of_a_milestone_gives_it_once(
         for place in MILESTONE_PLACES:
             assert run(start_worker(own_database, tmp_path, mails, place)) == EXIT_CODE, place
         assert run(start_worker(own_database, tmp_path, mails)) == 0
-        assert audit(sessions, mails, crashes_while_sending=1) == []
+        assert audit(sessions, mails, crashes_while_sending=len(UNNOTED)) == []
     with sessions() as session:
         assert session.scalar(sa.select(sa.func.count(Milestone.id)).where(Milestone.state == "given")) == PEOPLE
 

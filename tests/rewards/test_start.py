@@ -13,7 +13,7 @@ from amplify.core import clock, events, jobs
 from amplify.customers.models import Customer
 from amplify.customers.services import erase, withdraw_consent
 from amplify.delivery import jobs as delivery_jobs
-from amplify.delivery.events import MessageNotSent, MessageSent
+from amplify.delivery.events import MessageNotSent, MessagesSent, Sent
 from amplify.delivery.models import Message
 from amplify.delivery.services import suppress
 from amplify.leaderboards.models import Snapshot
@@ -290,8 +290,8 @@ def test_a_mail_on_the_wire_when_the_stop_came_is_told_as_sent(session: Session)
     jobs.drain(session)
     campaigns.stop(session, campaign, "user:1")
     [mail] = reward_mails(session)
-    mail.settle("sent")
-    events.publish(session, MessageSent(mail))
+    sent = Sent(mail.message_id, mail.brand_id, mail.template, mail.address, 1)
+    events.publish(session, MessagesSent([sent], clock.now()))
     assert states(session, campaign) == ["sent"]
     assert is_balanced(session, campaign)
 

@@ -1,18 +1,16 @@
-"""E-mail over SMTP (RFC 5321) with the standard library: one connection per batch, and each refusal told apart."""
+"""E-mail over SMTP with the standard library: one connection for all mails of an opening (see delivery/smtp.py)."""
 
 import smtplib
 import ssl
+from collections.abc import Generator, Iterable
 from contextlib import suppress
+from email.utils import parseaddr
 
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.delivery.channel import Channel
-from amplify.delivery.envelope import Outgoing, compose
-from amplify.delivery.errors import DeliveryFailure, PermanentFailure, TransientFailure
-
-# RFC 5321, 4.2.3: the mailbox itself is refused. With an enhanced code (RFC 3463), only those that say that it does
-# not exist or is closed for good; 5.7.x (policy) and 5.2.2 (full) say nothing against the address.
-MAILBOX_CODES = (550, 551, 553)
-DEAD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
+from amplify.delivery.envelope import POLICY, Outgoing, compose
+from amplify.delivery.errors import DeliveryFailure, TransientFailure
+from amplify.delivery.smtp import ConnectionGone, Letter, Line, broken
 
 
 class Email(Channel):
@@ -22,41 +20,79 @@ class Email(Channel):
     label = _l("E-mail")
     order = 10
     _server: smtplib.SMTP | None = None
+    _line: Line | None = None
+    # The letter that the server has been told of, and whose text it waits for.
+    _announced: Letter | None = None
 
     def send(self, outgoing: Outgoing) -> None:
-        mail = compose(outgoing)
-        server = self._connected()
-        try:
-            server.send_message(mail, to_addrs=["@".join(outgoing.mailbox)])
-        except smtplib.SMTPRecipientsRefused as error:
-            code, text = next(iter(error.recipients.values()))
-            self._drop_if_closing(code)
-            raise _recipient_refused(code, _said(text)) from error
-        except smtplib.SMTPResponseException as error:
-            self._drop_if_closing(error.smtp_code)
-            raise _refused(error.smtp_code, _said(error.smtp_error)) from error
-        except smtplib.SMTPNotSupportedError as error:
-            raise PermanentFailure(f"the mail server does not take such an address: {error}") from error
-        except (OSError, smtplib.SMTPException) as error:
-            self._drop()
-            raise TransientFailure(f"the connection broke: {error}", is_connection_lost=True) from error
+        for failure in self.send_each([outgoing]):
+            if failure is not None:
+                raise failure
 
-    def _connected(self) -> smtplib.SMTP:
-        if self._server is not None and not self._answers(self._server):
-            self._drop()
-        if self._server is None:
+    def send_each(self, group: Iterable[Outgoing]) -> Generator[DeliveryFailure | None, None, None]:
+        letters = map(_letter, group)
+        following = next(letters, None)
+        try:
+            while (letter := following) is not None:
+                following = None
+                outcome: DeliveryFailure | None = None
+                try:
+                    if isinstance(letter, DeliveryFailure):
+                        raise letter
+                    line = self._begun(letter)
+                    line.write(letter)
+                    self._announced = None
+                    if line.is_pipelining and (following := next(letters, None)):
+                        self._announce_next(line, following)
+                    line.hear_taken()
+                except DeliveryFailure as failure:
+                    outcome = failure
+                    if isinstance(failure, TransientFailure) and failure.is_connection_lost:
+                        self._drop()
+                yield outcome
+                following = following or next(letters, None)
+        finally:
+            if self._announced is not None:  # it waits for a text that will not come
+                self._drop()
+
+    def _begun(self, letter: Letter) -> Line:
+        """A connection that waits for this letter's text. Servers close idle ones, or after a number of mails."""
+        for _again in range(2):
+            is_new = self._line is None
+            line = self._connected()
+            try:
+                if self._announced is not letter:
+                    line.announce(letter)
+                self._announced = letter
+                line.hear_go_ahead(letter)
+            except ConnectionGone as gone:
+                self._drop()
+                if is_new:
+                    raise broken(gone) from gone
+            except DeliveryFailure:
+                self._announced = None
+                raise
+            else:
+                return line
+        raise TransientFailure("the connection broke twice", is_connection_lost=True)
+
+    def _announce_next(self, line: Line, following: Letter | DeliveryFailure) -> None:
+        """What can be wrong with it is found when its turn comes."""
+        if isinstance(following, Letter):
+            with suppress(ConnectionGone, DeliveryFailure):
+                line.announce(following)
+                self._announced = following
+
+    def _connected(self) -> Line:
+        if self._line is None:
             try:
                 self._server = self._connect()
+                self._server.ehlo_or_helo_if_needed()
             except (OSError, smtplib.SMTPException) as error:
+                self._drop()
                 raise TransientFailure(f"no connection to the mail server: {error}", is_channel_down=True) from error
-        return self._server
-
-    def _answers(self, server: smtplib.SMTP) -> bool:
-        """Whether the connection still lives: servers close idle ones, or after a number of mails."""
-        try:
-            return server.rset()[0] == 250
-        except (OSError, smtplib.SMTPException):
-            return False
+            self._line = Line(self._server)
+        return self._line
 
     def _connect(self) -> smtplib.SMTP:
         s = self.settings
@@ -76,14 +112,10 @@ class Email(Channel):
             raise
         return server
 
-    def _drop_if_closing(self, code: int) -> None:
-        if code == 421:  # "closing transmission channel"
-            self._drop()
-
     def _drop(self) -> None:
         if self._server is not None:
             self._server.close()
-        self._server = None
+        self._server = self._line = self._announced = None
 
     def close(self) -> None:
         if self._server is not None:
@@ -92,20 +124,12 @@ class Email(Channel):
         self._drop()
 
 
-def _said(text: bytes | str) -> str:
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-
-
-def _recipient_refused(code: int, text: str) -> DeliveryFailure:
-    if code < 500:
-        return _refused(code, text)
-    enhanced = text.split()[0] if text[:2] == "5." else ""
-    is_dead = code in MAILBOX_CODES and (enhanced in DEAD or not enhanced)
-    return PermanentFailure(f"{code} {text}", is_address_dead=is_dead)
-
-
-def _refused(code: int, text: str) -> DeliveryFailure:
-    """4xx: later; 421 closes the connection, too. 5xx: never, for this message."""
-    if code == 421:
-        return TransientFailure(f"{code} {text}", is_connection_lost=True)
-    return TransientFailure(f"{code} {text}") if code < 500 else PermanentFailure(f"{code} {text}")
+def _letter(outgoing: Outgoing) -> Letter | DeliveryFailure:
+    """The mail as it travels, or why it cannot."""
+    try:
+        mail, recipient = compose(outgoing), "@".join(outgoing.mailbox)
+    except DeliveryFailure as failure:
+        return failure
+    letter = Letter(parseaddr(outgoing.sender)[1], recipient, b"")
+    policy = POLICY.clone(utf8=True) if letter.is_international else POLICY
+    return Letter(letter.sender, recipient, mail.as_bytes(policy=policy))

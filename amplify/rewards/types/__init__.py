@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from amplify.core.errors import Invalid
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.rewards.models import Push, Reward
+from amplify.rewards.models import Reward
 from amplify.rewards.providers import Counter, Order, Ordered, Provider
 
 
@@ -73,8 +73,8 @@ class RewardType(ABC):
         """Called once pushes (id -> code) are rows; for how many the type agrees (fewer: roll back)."""
         return len(given)
 
-    def told(self, session: Session, push: Push) -> None:  # noqa: B027 - most types have nothing to do
-        """Called in the transaction that notes that the person's message has left."""
+    def told(self, session: Session, reward: Reward, push_ids: Sequence[int]) -> None:  # noqa: B027 - most do nothing
+        """Called in the transaction that notes that the messages of these pushes have left."""
 
     def owner(self, session: Session, brand_id: int, code: str) -> int | None:
         """The id of the push this type gave the code to, if it did; the caller looks at the push itself."""
