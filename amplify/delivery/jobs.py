@@ -29,17 +29,6 @@ def deliver_messages(payload: dict[str, Any]) -> None:
         raise TransientFailure(said, retry_after_seconds=batch.retry_after_seconds)
 
 
-def order(session: Session, messages: Sequence[Message]) -> None:
-    """Order these new messages in the caller's transaction, handed over already: they leave after its commit."""
-    for start in range(0, len(messages), BATCH):
-        batch, drawn = messages[start : start + BATCH], str(uuid7())
-        for message in batch:
-            message.state, message.release = "queued", drawn
-        session.add_all(batch)
-        session.flush()
-        _enqueue(session, [message.id for message in batch], drawn)
-
-
 def release_due(session: Session, limit: int = 1000) -> int:
     """Hand messages whose time has come to the job engine; returns how many. For the worker's rounds."""
     due = (
@@ -61,8 +50,4 @@ def hand_over(session: Session, ids: Sequence[int]) -> None:
         batch, drawn = list(ids[start : start + BATCH]), str(uuid7())
         queued = sa.update(Message).where(Message.id.in_(batch)).values(state="queued", release=drawn)
         session.execute(queued, execution_options={"synchronize_session": "fetch"})
-        _enqueue(session, batch, drawn)
-
-
-def _enqueue(session: Session, ids: Sequence[int], drawn: str) -> None:
-    enqueue(session, NAME, {"ids": ids, "release": drawn}, key=f"messages-{drawn}")
+        enqueue(session, NAME, {"ids": batch, "release": drawn}, key=f"messages-{drawn}")

@@ -48,7 +48,7 @@ def new_message(
     timezone: str = "",
     not_before: datetime | None = None,
 ) -> Message:
-    """A message that is yet to be ordered (`queue_message`, or `delivery.jobs.order` for many).
+    """A message that is yet to be ordered: by `queue_message`, or by adding many to a session at once.
 
     `template` is a folder of templates/messages, `context` plain JSON values for it. The Message-ID is bound now.
     `person` is whose wishes and contact budget count, `timezone` whose night (else the brand's).

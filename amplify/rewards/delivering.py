@@ -111,7 +111,8 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
             rule = "no-email" if made is None else None
         if rule is not None:
             settle(session, push, "suppressed", rule)
-    delivery_jobs.order(session, messages)
+    session.add_all(messages)
+    session.flush()
     return len(rows)
 
 

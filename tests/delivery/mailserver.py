@@ -23,6 +23,7 @@ class MailServer:
         self.refuse: dict[str, str] = {}
         self.data_answers: list[str] = []  # said instead of 250, one per mail
         self.connections = 0
+        self.is_pipelining = False  # whether it offers PIPELINING (RFC 2920)
         self.host, self.port = "127.0.0.1", 0
 
     async def handle_EHLO(
@@ -30,7 +31,7 @@ class MailServer:
     ) -> list[str]:
         self.connections += 1
         session.host_name = hostname
-        return responses
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self.is_pipelining else responses
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]

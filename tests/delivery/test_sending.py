@@ -1,8 +1,9 @@
 """Mail over a real SMTP server: what it carries, and what becomes of each refusal."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.core import clock, events, jobs
 from amplify.core.settings import Settings
-from amplify.delivery import services
+from amplify.delivery import outcomes, sending, services
 from amplify.delivery.events import MessageNotSent, MessagesSent
 from amplify.delivery.jobs import release_due
 from amplify.delivery.models import Message
@@ -21,6 +22,14 @@ from tests.delivery.mailserver import MailServer, listening
 
 Order = Callable[..., Message]
 Send = Callable[..., Batch]
+
+
+@pytest.fixture(params=["one command at a time", "pipelining"])
+def mailserver(request: pytest.FixtureRequest) -> Iterator[MailServer]:
+    """Each of these tests with a server of either kind."""
+    with listening() as server:
+        server.is_pipelining = request.param == "pipelining"
+        yield server
 
 
 def test_a_mail_arrives_with_all_it_has_to_carry(order: Order, send: Send, mailserver: MailServer) -> None:
@@ -131,6 +140,55 @@ def test_a_mailbox_that_says_later_for_half_a_day_is_given_up(
     send(message)
     assert message.state == "failed"
     assert "gave up" in message.reason
+
+
+def test_refusals_among_others_hit_only_their_own(order: Order, send: Send, mailserver: MailServer) -> None:
+    people = [f"p{n}@friends.example" for n in range(8)]
+    mailserver.refuse = {people[2]: "550 5.1.1 no such user", people[3]: "450 4.2.1 busy", people[7]: "554 5.7.1 no"}
+    mailserver.data_answers = ["451 4.3.0 later, please", "554 5.7.1 spam"]  # the first two
+    batch = send(*map(order, people))
+    assert (batch.sent, batch.not_sent, len(batch.later)) == (3, 3, 2)
+    assert [recipients[0] for recipients in mailserver.recipients] == people[4:7]
+    assert mailserver.connections == 1
+
+
+def test_who_unsubscribes_while_others_are_sent_gets_nothing(
+    session: Session, brand: Brand, order: Order, send: Send, mailserver: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look at a group comes after the last group has left, not at the beginning of the batch."""
+    messages = [order(f"p{n}@friends.example") for n in range(sending.FIRST_GROUP + 5)]
+
+    def note_and_unsubscribe(sessions: Any, ids: Any) -> None:
+        outcomes.note_sent(sessions, ids)
+        services.suppress(session, brand.id, "p12@friends.example", "unsubscribed")
+        session.commit()
+
+    monkeypatch.setattr(sending, "note_sent", note_and_unsubscribe)
+    assert send(*messages).sent == len(messages) - 1
+    assert ["p12@friends.example"] not in mailserver.recipients
+
+
+def test_a_slow_server_gets_small_groups(
+    order: Order, send: Send, mailserver: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "GROUP_SECONDS", 0.0)
+    noted: list[int] = []
+
+    def note_sent(sessions: Any, ids: Any) -> None:
+        noted.append(len(ids))
+        outcomes.note_sent(sessions, ids)
+
+    monkeypatch.setattr(sending, "note_sent", note_sent)
+    assert send(*(order(f"p{n}@friends.example") for n in range(4))).sent == 4
+    assert noted == [1, 1, 1, 1]
+
+
+def test_two_mails_to_one_person_are_counted_one_after_the_other(
+    brand: Brand, order: Order, send: Send, mailserver: MailServer
+) -> None:
+    brand.cap_messages, brand.cap_days = 1, 30
+    batch = send(order(person="customer:1"), order(person="customer:1"))
+    assert (batch.sent, batch.put_off) == (1, 1)
 
 
 def test_a_server_that_is_away_loses_nothing_and_is_asked_once(order: Order, send: Send) -> None:

@@ -1,5 +1,7 @@
 """What failed for good is tried again: the same push, never one that was delivered, never one that must not leave."""
 
+import time
+
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -13,6 +15,7 @@ from amplify.core.errors import Conflict
 from amplify.customers.models import Customer
 from amplify.customers.services import erase, withdraw_consent
 from amplify.delivery import jobs as delivery_jobs
+from amplify.delivery import outcomes
 from amplify.delivery.events import MessageNotSent
 from amplify.delivery.models import Message
 from amplify.rewards.retrying import failures, try_again
@@ -81,6 +84,26 @@ def test_the_same_code_amount_and_message_id_leave_again(
     assert is_balanced(session, campaign)
     entry = session.scalars(sa.select(AuditEntry).where(AuditEntry.action == "campaign.retried")).one()
     assert (entry.actor, entry.subject_id, entry.detail) == ("user:1", str(campaign.id), {"pushes": 2})
+
+
+def test_a_reward_that_cannot_be_written_is_given_up_with_its_reason_and_moves_nobody(
+    session: Session, campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_again(session, campaign, "user:1")
+    poisoned, other, _sent = mails(session)
+    poisoned.context = {**poisoned.context, "value_minor": "no number"}
+    monkeypatch.setattr(outcomes, "ATTEMPTS", 1)
+    began = time.monotonic()
+    send(session)
+    assert time.monotonic() - began < 5
+    assert other.state == "sent"
+    assert states(session, campaign) == ["failed", "sent", "sent"]
+    [(reason, count)] = failures(session, campaign)
+    assert (reason[:47], count) == ("gave up after 1 attempts: cannot be rendered: D", 1)
+    poisoned.context = {**poisoned.context, "value_minor": 500}  # somebody has mended it
+    assert try_again(session, campaign, "user:1") == 1
+    send(session)
+    assert states(session, campaign) == ["sent"] * 3
 
 
 def test_trying_again_twice_sends_once(
