@@ -1,8 +1,9 @@
 """A campaign's mails, written and sent: our worker against Dramatiq and Celery on Redis, one task a mail, in one run.
 
-    python3 run.py bench delivery [--mails N] [--db sqlite|postgresql|both] [--workers N] [--peers] [--bars]
+    python3 run.py bench delivery [--mails N] [--db sqlite|postgresql|both] [--workers N] [--idle SECONDS] [--peers]
+                                  [--bars]
 
---peers  installs Dramatiq and Celery into a folder of their own below .venv, if they are not there; needs redis-server
+--peers  the others, too; installs them into a folder of their own below .venv if they are not there; needs redis-server
 --bars   the exit code says whether every bar of the run was reached (for a quiet machine)
 
 All write the same mails with the same functions, send them to the same server over connections that they keep, and
@@ -51,7 +52,7 @@ WANTED = ("dramatiq[redis]", "celery[redis]")
 PROCESSES, THREADS = 2, 4
 OF_DRAMATIQ, OF_CELERY, MOST_P99 = 1.5, 4.0, 1.2
 PATIENCE_SECONDS = 300.0
-ASK_EVERY_SECONDS, IDLE_SECONDS = 0.02, 8.0
+ASK_EVERY_SECONDS = 0.02
 COLUMNS = ("who", "mails", "a second", "of Dramatiq", "of Celery", "page's p50 / p99 ms", "idle")
 
 OTHERS = {
@@ -174,7 +175,7 @@ def ours(address: str, sink: Sink, options: argparse.Namespace, folder: Path) ->
         pages = Pages(base)
         time.sleep(2)
         begin = pages.asked()
-        time.sleep(IDLE_SECONDS)
+        time.sleep(options.idle)
         idle = pages.since(begin)
         for number in range(options.workers):
             command = (sys.executable, "-m", "amplify", "worker")
@@ -205,13 +206,12 @@ def _unsent(address: str, campaign_id: int, mails: int) -> list[str]:
 # --- the others -------------------------------------------------------------------------------------------
 
 
-def lacking(install: bool) -> str:
-    """What is missing for a comparison; "" if nothing. They never become dependencies of ours."""
+def install() -> None:
+    """Dramatiq and Celery, where nothing of ours looks for them. Raises SystemExit where there is no Redis."""
     if not redis.is_there():
-        return "redis-server is not installed"
-    if install and not (PEERS / "celery").is_dir():
+        raise SystemExit("Dramatiq and Celery need redis-server, which is not installed here.")
+    if not (PEERS / "celery").is_dir():
         subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", str(PEERS), *WANTED], check=True)
-    return "" if (PEERS / "celery").is_dir() else "Dramatiq and Celery are not there (--peers installs them)"
 
 
 def peers(address: str, sink: Sink, options: argparse.Namespace, folder: Path) -> Iterator[Sender]:
@@ -244,21 +244,23 @@ def main(arguments: list[str]) -> dict[str, object]:
     parser.add_argument("--mails", type=int, default=10_000)
     parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--workers", type=int, default=PROCESSES)
-    parser.add_argument("--peers", action="store_true", help="install what ours is compared with")
+    parser.add_argument("--idle", type=float, default=8.0, help="seconds in which the page is asked for alone")
+    parser.add_argument("--peers", action="store_true", help="compare with Dramatiq and Celery; installs them")
     parser.add_argument("--bars", action="store_true", help="fail if a bar is not reached")
     options = parser.parse_args(arguments)
     warm_up()
-    missing = lacking(options.peers)
+    if options.peers:
+        install()
     found = []
     for name in ("sqlite", "postgresql") if options.db == "both" else (options.db,):
         with mail_server() as sink, servers.databases((name,)) as at, _folder() as folder:
             found.append(ours(at[name], sink, options, folder))
-    if not missing:
+    if options.peers:
         with mail_server() as sink, servers.databases(("postgresql",)) as at, _folder() as folder:
             found += peers(at["postgresql"], sink, options, folder)
     rates = {one.name: one.per_second for one in found}
     table("delivery", COLUMNS, [one.cells(rates) for one in found])
-    print("\n".join([*([f"not compared: {missing}"] if missing else []), *_bars(found, rates)]))
+    print("\n".join(_bars(found, rates)))
     wrongs = [wrong for one in found for wrong in one.wrongs]
     ok = not wrongs and not (options.bars and any("NOT" in bar for bar in _bars(found, rates)))
     return {"ok": ok, "wrongs": wrongs, **{name: round(rate, 1) for name, rate in rates.items()}}

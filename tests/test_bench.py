@@ -41,6 +41,12 @@ def test_the_loop_is_measured_and_nothing_that_was_acknowledged_is_missing(kind:
     assert all(rate > 0 for rate in figures[kind].values())
 
 
+def test_mails_are_measured_and_each_arrives_once(kind: str) -> None:
+    figures = measured("delivery", "--mails", "120", "--workers", "1", "--idle", "1", "--db", kind)
+    assert (figures["ok"], figures["wrongs"]) == (True, [])
+    assert figures[f"ours, {kind}"] > 0
+
+
 def test_a_board_is_measured_and_its_ranks_are_those_of_counting(kind: str) -> None:
     sizes = ["--advocates", "500,2000", "--reads", "20", "--events", "100", "--db", kind]
     figures = measured("leaderboard", *sizes)

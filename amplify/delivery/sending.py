@@ -97,7 +97,7 @@ def _send_all(sessions: Sessions, channel: Channel, ids: list[int], release: str
         for message_id, failure in found.broken.items():
             batch.put_back(failure)
             note_failure(sessions, message_id, failure)
-        batch.put_off += found.put_off
+        batch.put_off += len(found.waits)
         unsent = [message_id for message_id in found.ready if message_id not in outcomes]
         ids = [*found.not_yet, *unsent, *ids[size:]]
         size = max(1, len(outcomes)) if unsent else min(GROUP, 2 * size)
