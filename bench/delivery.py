@@ -152,7 +152,8 @@ class Pages:
 
     def since(self, begin: int = 0) -> tuple[float, float]:
         """p50 and p99 of what was asked since the `begin`th."""
-        cuts = statistics.quantiles(self._took_ms[begin:], n=100)
+        took = self._took_ms[begin:]
+        cuts = statistics.quantiles(took if len(took) > 1 else self._took_ms[-2:], n=100)
         return cuts[49], cuts[98]
 
     def asked(self) -> int:
