@@ -43,7 +43,7 @@ from amplify.core.settings import Settings
 from amplify.delivery.models import Message
 from amplify.rewards import delivering
 from amplify.rewards.models import Push
-from bench import campaign, servers
+from bench import campaign, filled, servers
 from bench.peers import redis
 from bench.report import table
 
@@ -119,7 +119,7 @@ def seed(address: str, mails: int, folder: Path) -> int:
     schema.upgrade(sa.create_engine(address))
     app = create_app(Settings(env="test", database_url=address, data_dir=folder))
     with app.app_context():
-        campaign_id = campaign.fill(db.session, mails)
+        campaign_id = filled.fill(db.session, mails)
         brand = db.session.scalars(sa.select(Brand)).one()
         brand.quiet_from_hour = brand.quiet_until_hour = 0  # it may be night where this runs
         db.session.commit()

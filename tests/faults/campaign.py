@@ -45,7 +45,7 @@ MAILS_BETWEEN = 80
 STARTING = ("start-after-freeze", "start-before-commit", "ring-before-commit", "ring-after-commit")
 PLANNING = ("freeze-before-commit", "freeze-after-commit", "plan-before-commit", "plan-after-commit")
 ORDERING = ("order-before-commit", "order-after-commit")
-SENDING = ("send-before", "send-after")
+SENDING = ("send-before", "send-after", "note-before", "note-after")
 POINTS = (*STARTING, *PLANNING, *ORDERING, *SENDING)
 # What lies ahead before the start, while it is planned, and then.
 AHEAD = ((STARTING, PLANNING), (PLANNING, ORDERING), (ORDERING, SENDING, SENDING))
