@@ -125,14 +125,26 @@ def wrongs(engine: Engine, board_id: int, server: redis.Redis | None, people: li
     with reading(), Session(engine) as session:
         board = session.get_one(Board, board_id)
         for who in people:
-            mine = session.scalars(
-                sa.select(Standing.score_log).where(Standing.board_id == board_id, Standing.advocate_id == who)
-            ).one()
-            better = sa.select(sa.func.count()).where(Standing.board_id == board_id, Standing.score_log > mine)
-            said, counted = queries.rank_of(session, board, who), (session.scalar(better) or 0) + 1
-            if said != counted or (server and server.ask("ZCOUNT", "board", f"({mine!r}", "+inf") != counted - 1):
+            score, better, equal = _counted(session, board_id, who)
+            said, counted = queries.rank_of(session, board, who), better + equal + 1
+            if said != counted or (server and server.ask("ZCOUNT", "board", f"({score!r}", "+inf") != better):
                 found.append(f"{engine.dialect.name}: advocate {who} has rank {said}, counted {counted}")
     return found
+
+
+def _counted(session: Session, board_id: int, who: int) -> tuple[float | None, int, int]:
+    """Someone's score, how many have a better one, and how many an equal one and stand before them."""
+    score, reached_at = session.execute(
+        sa.select(Standing.score_log, Standing.reached_at).where(
+            Standing.board_id == board_id, Standing.advocate_id == who
+        )
+    ).one()
+    on_board = sa.select(sa.func.count()).where(Standing.board_id == board_id)
+    earlier = sa.or_(
+        Standing.reached_at < reached_at, sa.and_(Standing.reached_at == reached_at, Standing.advocate_id < who)
+    )
+    better = session.scalar(on_board.where(Standing.score_log > score)) or 0
+    return score, better, session.scalar(on_board.where(Standing.score_log == score, earlier)) or 0
 
 
 def projected(engine: Engine, advocates: int, count: int, batch: int) -> float:

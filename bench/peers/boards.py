@@ -24,6 +24,8 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 CHUNK = 200_000
 # Scores lie over so many half-lives, most of them in the middle.
 SPREAD = 12.0
+# A prime above the largest board there is a bar for: below it, every score is another one.
+MODULUS = 10_000_019
 
 
 def filled(engine: Engine, advocates: int) -> int:
@@ -78,8 +80,8 @@ def _people(session: Session, brand_id: int, board: int, first: int, count: int,
     advocates = sa.select(n, sa.literal(brand_id), names)
     session.execute(sa.insert(Advocate).from_select(["id", "brand_id", "pseudonym"], advocates))
     # Sum of three: a hill. Multipliers and modulus are primes, so that the three have nothing to do with each other.
-    parts = [sa.cast((n * prime) % 1_000_003, sa.Float(53)) for prime in (2_654_435_761, 40_503_001, 715_827_883)]
-    score = newest - SPREAD + (parts[0] + parts[1] + parts[2]) * (SPREAD / 3_000_009)
+    parts = [sa.cast((n * prime) % MODULUS, sa.Float(53)) for prime in (2_654_435_761, 40_503_001, 715_827_883)]
+    score = newest - SPREAD + (parts[0] + parts[1] + parts[2]) * (SPREAD / (3 * MODULUS))
     figures = {"score_log": score, "recognition_log": score, "milli_points": 5000, "human_clicks": 5}
     values = [value if isinstance(value, sa.ColumnElement) else sa.literal(value) for value in figures.values()]
     reached = sa.literal(NOW, Standing.reached_at.type)
