@@ -38,7 +38,7 @@ from tests.installation import Installation
 PEOPLE = 2_000
 WORKERS = 2
 DELAY_SECONDS = 0.005
-PATIENCE_SECONDS = 300.0
+PATIENCE_SECONDS = 900.0
 SAY_SECONDS = 20.0
 MAILS_BETWEEN = 80
 # Before and after each commit and each send of a campaign, in the order in which they are reached.
@@ -165,9 +165,15 @@ class Rush:
         self._say("over" if over else "stuck")
 
     def _let_work(self) -> None:
-        """Until some mails have left since, or for some seconds: however slow the machine is, it comes further."""
+        """Until all are at work and some mails have left since, or for some seconds: so that on a slow machine, too, it
+        comes further between two deaths."""
+        self.one.until(lambda: all(self._is_at_work(one) for one in self._workers()), 30)
         seen, some = len(self.one.sink.journal), self.dice.randint(1, MAILS_BETWEEN)
-        self.one.until(lambda: len(self.one.sink.journal) >= seen + some, self.dice.uniform(0.5, 10.0))
+        self.one.until(lambda: len(self.one.sink.journal) >= seen + some, self.dice.uniform(0.5, 8.0))
+
+    @staticmethod
+    def _is_at_work(process: Process) -> bool:
+        return process.has_said("worker ready") or not process.is_alive()
 
     def _say(self, what: str) -> None:
         settled = self.one.settled(self.campaign)
