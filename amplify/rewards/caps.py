@@ -73,10 +73,12 @@ def _add(session: Session, reward: Reward, scopes: Sequence[str], amount: int, m
         return False
     insert = sqlite.insert if is_sqlite(session) else postgresql.insert
     told = sorted(scopes)  # in one order for everybody, so that two writers never wait for each other in a ring
-    rows = insert(Tally).values([{"reward_id": reward.id, "scope": scope, "n": amount} for scope in told])
+    rows = insert(Tally)
     added = rows.on_conflict_do_update(
         index_elements=["reward_id", "scope"],
         set_={"n": Tally.n + rows.excluded.n},
         where=Tally.n + rows.excluded.n <= limit,
     )
-    return len(session.execute(added.returning(Tally.scope)).all()) == len(told)
+    # Beside the statement, not in it: then it is compiled once.
+    values = [{"reward_id": reward.id, "scope": scope, "n": amount} for scope in told]
+    return len(session.execute(added.returning(Tally.scope), values).all()) == len(told)
