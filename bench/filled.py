@@ -48,15 +48,19 @@ def _copied_file(base: sa.URL, number: int, copy: bool) -> Iterator[sa.URL]:
     kept = Path(str(base.database)).with_name(f"filled-{number}.db")
     if not kept.exists():
         making = kept.with_name("making.db")
-        for old in kept.parent.glob("making.db*"):
-            old.unlink()
+        _clear_away(making)
         _fill_in(base.set(database=str(making)), number)
         making.rename(kept)
     working = kept.with_name("working.db")
+    _clear_away(working)  # a run that was killed left a log, which belongs to another file
     if copy:
         shutil.copyfile(kept, working)
     yield base.set(database=str(working if copy else kept))
-    for old in kept.parent.glob("working.db*"):
+    _clear_away(working)
+
+
+def _clear_away(file: Path) -> None:
+    for old in file.parent.glob(f"{file.name}*"):
         old.unlink()
 
 
