@@ -33,9 +33,11 @@ from amplify.rewards import reviewing
 from amplify.rewards.delivering import deliver_pushes
 from amplify.rewards.delivering import withheld as reward_withheld
 from amplify.rewards.expiring import expire
+from amplify.rewards.friends import benefit
+from amplify.rewards.friends import reactions as friends
 from amplify.rewards.milestones import milestones
 from amplify.rewards.planning import plan_pushes
-from amplify.sharing import outcomes
+from amplify.sharing import benefits, outcomes
 from amplify.sharing.events import ShareConfirmed, ShareOpened, SharePageShown, ShareUnconfirmed
 from amplify.sharing.tokens import PURPOSE
 from amplify.surveys import next_step
@@ -68,7 +70,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
         fraud.on_clicks_reclassified,
     ),
     Converted: (points.on_converted, set_aside.on_converted, fraud.on_converted),
-    ConversionRefunded: (points.on_refunded, fraud.on_refunded),
+    ConversionRefunded: (points.on_refunded, fraud.on_refunded, friends.on_refunded),
     OrderClaimed: (fraud.on_order_claimed,),
     RiskPolicyChanged: (fraud.on_risk_policy_changed,),
     HoldsChanged: (set_aside.on_holds_changed, reviewing.on_holds_changed),
@@ -110,5 +112,6 @@ def install(signer: Callable[[str], Signer]) -> None:
     """Connect the floors (once, at start)."""
     events.wire(REACTIONS)
     outcomes.wire(clicks_and_orders)
+    benefits.wire(benefit.offered)
     objections.wire(OBJECTIONS)
     next_step.wire(lambda session, response: next_step_for(session, response, signer(PURPOSE)))

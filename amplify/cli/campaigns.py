@@ -20,6 +20,10 @@ from amplify.core import clock
 from amplify.core.errors import Invalid
 from amplify.rewards import retrying, writing
 from amplify.rewards.dry_run import dry_run, people
+from amplify.rewards.friends import queries as befriended
+from amplify.rewards.friends.benefit import friends_dry_run
+from amplify.rewards.friends.terms import FriendIn
+from amplify.rewards.models import ADVOCATE, FRIEND
 from amplify.rewards.queries import results
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.services import reward_of
@@ -81,30 +85,45 @@ def show_one(slug: str, campaign_id: int, as_json: bool) -> None:
         spent = {"spent_minor": given.spent_minor, "currency": given.currency} if given else {}
         counts = {"pushed": found.pushed, "sent": found.sent, "redeemed": found.states["redeemed"]}
         left = {"left_out": dict(found.left_out), "waiting": dict(found.waiting)}
-        show(_told(campaign) | counts | left | spent, as_json)
+        show(_told(campaign) | counts | left | spent | _of_friends(session, campaign), as_json)
+
+
+def _of_friends(session: Session, campaign: Campaign) -> dict[str, Any]:
+    found = befriended.results(session, campaign)
+    if found is None:
+        return {}
+    counts = {"asked": found.asked, "given": found.given, "redeemed": found.redeemed, "refused": dict(found.refused)}
+    return {"friends": counts | {"spent_minor": found.reward.spent_minor, "currency": found.reward.currency}}
 
 
 @command.command("create")
 @brand_option
 @click.option("--file", "file", type=FILE, required=True, help="The campaign as TOML or JSON; see docs/campaigns.md.")
 @click.option("--codes", "codes", type=FILE, default=None, help="Codes for a pool, one per line.")
+@click.option("--friend-codes", "friend_codes", type=FILE, default=None, help="The same for the friends' pool.")
 @json_option
-def create(slug: str, file: Path, codes: Path | None, as_json: bool) -> None:
+def create(slug: str, file: Path, codes: Path | None, friend_codes: Path | None, as_json: bool) -> None:
     """Store a draft from a file, with its reward and its codes."""
     with database() as session:
         brand = brand_by_slug(session, slug)
         data = _loaded(file)
-        reward = data.pop("reward", None)
+        reward, friend = data.pop("reward", None), data.pop("friend", None)
         _resolve_places(session, brand, data)
-        given = read(RewardIn, reward) if reward is not None else None
-        campaign = writing.create(session, brand, read(CampaignIn, data), given, ACTOR)
-        told = _told(campaign)
-        if codes is not None and (made := reward_of(session, campaign)) is not None:
-            with codes.open(encoding="utf-8-sig", newline="") as lines:
-                done = upload_codes(session, made, lines)
-            told |= {"codes_added": done.added, "codes_refused": done.refused}
+        advocates = read(RewardIn, reward) if reward is not None else None
+        gifts = writing.Gifts(advocates, read(FriendIn, friend) if friend is not None else None)
+        campaign = writing.create(session, brand, read(CampaignIn, data), gifts, ACTOR)
+        told = _told(campaign) | _upload(session, campaign, ADVOCATE, codes)
+        told |= {f"friend_{name}": n for name, n in _upload(session, campaign, FRIEND, friend_codes).items()}
         session.commit()
         show(told, as_json)
+
+
+def _upload(session: Session, campaign: Campaign, side: str, codes: Path | None) -> dict[str, Any]:
+    if codes is None or (made := reward_of(session, campaign, side)) is None:
+        return {}
+    with codes.open(encoding="utf-8-sig", newline="") as lines:
+        done = upload_codes(session, made, lines)
+    return {"codes_added": done.added, "codes_refused": done.refused}
 
 
 @command.command("dry-run")
@@ -131,6 +150,9 @@ def dry(slug: str, campaign_id: int, as_json: bool) -> None:
             "is_milestone": run.is_milestone,
             "enough_for": run.enough_for,
         }
+        if (friends := friends_dry_run(session, campaign)) is not None:
+            costs = {"cost_minor": friends.cost_minor, "cost_a_day_minor": friends.cost_a_day_minor}
+            told["friends"] = {"enough_for": friends.enough_for, "codes": friends.codes} | costs
         if as_json:
             told["people"] = [
                 {"rank": one.rank, "name": one.name, "score": round(one.score, 3), "channel": one.channel,

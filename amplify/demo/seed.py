@@ -18,10 +18,12 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import AudienceIn, CampaignIn, TextsIn
 from amplify.core import clock
 from amplify.demo import people, texts
+from amplify.demo.friends import befriend
 from amplify.demo.history import ANSWERS, DAYS, History, told
 from amplify.leaderboards.appeals import appeal
 from amplify.rewards import services as rewards
 from amplify.rewards import writing
+from amplify.rewards.friends.terms import FriendIn
 from amplify.rewards.models import Push
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.uploading import upload_codes
@@ -47,6 +49,11 @@ class Giving:
     headline: dict[str, str]
     reward: RewardIn
     codes: tuple[str, ...] = ()
+    friends: FriendIn | None = None
+
+    @property
+    def gifts(self) -> writing.Gifts:
+        return writing.Gifts(self.reward, self.friends)
 
 
 def _pool(word: str, count: int) -> tuple[str, ...]:
@@ -79,6 +86,15 @@ WINTER = Giving(
         budget_minor=400_000,
         settings={"pattern": "WINTER-####-####"},
     ),
+    friends=FriendIn(
+        type="generated_code",
+        name={"en": "10 % off your first night", "es": "10 % de descuento en tu primera noche"},
+        value_minor=1_200,
+        currency="EUR",
+        budget_minor=120_000,
+        cap_day=40,
+        settings={"pattern": "HOLA-####-####"},
+    ),
 )
 NEW_YEAR = Giving(
     name="New year, same friends",
@@ -92,6 +108,17 @@ NEW_YEAR = Giving(
         budget_minor=225_000,
     ),
     codes=_pool("NEWYEAR", 45),  # five too few: the dry run says so
+    friends=FriendIn(
+        type="generated_code",
+        name={"en": "A breakfast for two", "es": "Un desayuno para dos"},
+        value_minor=2_400,
+        currency="EUR",
+        budget_minor=96_000,
+        cap_day=50,
+        cap_advocate=5,
+        new_only=True,
+        settings={"pattern": "FELIZ-####-####"},
+    ),
 )
 
 
@@ -117,6 +144,7 @@ def seed(session: Session, today: datetime, progress: Callable[[int, int], None]
         progress(day, DAYS)
     with told(session, history.ends):
         _announce(session, brand, clock.now() + timedelta(days=9))
+        befriend(session, brand, WINTER.name, random, SYSTEM)
         _tell(session, brand)
     return brand
 
@@ -159,9 +187,9 @@ def _found(session: Session) -> Brand:
 
 
 def _write(session: Session, brand: Brand, giving: Giving, starts: datetime) -> Campaign:
-    campaign = campaigns.create(session, brand, _campaign_in(giving, starts), SYSTEM)
-    reward = rewards.attach(session, campaign, giving.reward, SYSTEM)
-    if giving.codes:
+    campaign = writing.create(session, brand, _campaign_in(giving, starts), giving.gifts, SYSTEM)
+    reward = rewards.reward_of(session, campaign)
+    if giving.codes and reward is not None:
         upload_codes(session, reward, giving.codes)
     return campaign
 
@@ -189,7 +217,7 @@ def _announce(session: Session, brand: Brand, starts: datetime) -> None:
     campaigns.schedule(session, campaign, clock.now())
     marketer = sa.select(User.id).where(User.brand_id == brand.id, User.email == STAFF["marketer"])
     actor = f"user:{session.scalars(marketer).one()}"
-    writing.edit(session, campaign, _campaign_in(NEW_YEAR, starts), NEW_YEAR.reward, actor, campaign.version)
+    writing.edit(session, campaign, _campaign_in(NEW_YEAR, starts), NEW_YEAR.gifts, actor, campaign.version)
 
 
 def _launch(session: Session, brand: Brand, giving: Giving) -> None:

@@ -24,6 +24,8 @@ from amplify.sharing.models import Advocate
 
 REFUSED = "refused by staff"
 HIGHEST_MINOR = 10**15
+# Who has no name: a friend's push stands for nobody we know.
+A_FRIEND = _l("A friend")
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,10 @@ def first_state(session: Session, reward: Reward) -> str:
 
 def waiting(session: Session, brand_id: int, limit: int = 50, offset: int = 0) -> list[Any]:
     """The held pushes with name and campaign, the oldest first."""
-    name = sa.func.coalesce(Advocate.shown_name, Advocate.pseudonym).label("name")
+    name = sa.func.coalesce(Advocate.shown_name, Advocate.pseudonym, str(A_FRIEND)).label("name")
     held = (
         sa.select(Push, name, Campaign)
-        .join(Advocate, Advocate.id == Push.advocate_id)
+        .outerjoin(Advocate, Advocate.id == Push.advocate_id)
         .join(Campaign, Campaign.id == Push.campaign_id)
         .where(*_held(brand_id))
         .order_by(Push.id)

@@ -22,7 +22,7 @@ from amplify.rewards import caps, delivering
 from amplify.rewards.approving import first_state
 from amplify.rewards.eligibility import CHANNEL, Candidate, Limits, Start, candidates
 from amplify.rewards.giving import give, take_codes
-from amplify.rewards.models import Milestone, Push, Reward
+from amplify.rewards.models import ADVOCATE, Milestone, Push, Reward
 from amplify.rewards.reached import is_reached, own_board
 from amplify.rewards.services import affordable, reward_of, spend
 from amplify.rewards.settling import held_still
@@ -49,7 +49,7 @@ def award_in(session: Session, campaign_id: int, limit: int) -> int:
     if done := _renew(session, campaign, limit):
         return done
     # One that gives at a time: what is read below stays true until the commit.
-    locked = sa.select(Reward).where(Reward.campaign_id == campaign.id).with_for_update()
+    locked = sa.select(Reward).where(Reward.campaign_id == campaign.id, Reward.side == ADVOCATE).with_for_update()
     reward = session.scalars(locked.execution_options(populate_existing=True)).one()
     start = Start(session.get_one(Brand, campaign.brand_id), campaign, reward, campaign.occurrence, clock.now())
     judged = list(candidates(session, start, _next(session, reward, limit).subquery(), limit))

@@ -29,6 +29,12 @@ def room(session: Session, reward: Reward, now: datetime) -> int | None:
     return lower(*left)
 
 
+def left_of(session: Session, reward: Reward, cap_total: int) -> int:
+    """How many more the cap of all starts allows, whatever the day's."""
+    given = session.scalar(sa.select(Tally.n).where(Tally.reward_id == reward.id, Tally.scope == TOTAL))
+    return max(0, cap_total - (given or 0))
+
+
 def lower(*limits: int | None) -> int | None:
     """The lowest of these limits; None is none."""
     return min((one for one in limits if one is not None), default=None)

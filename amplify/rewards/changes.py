@@ -11,6 +11,7 @@ from amplify.accounts.queries import actor_names
 from amplify.brands.models import Brand
 from amplify.campaigns import history
 from amplify.campaigns.models import Campaign
+from amplify.core.i18n import gettext as _
 from amplify.core.ui import LANGUAGE_NAMES, money, number
 from amplify.core.ui import day as shown_day
 from amplify.rewards.forms import CampaignForm, named
@@ -53,6 +54,8 @@ def _told(form: CampaignForm, brand: Brand, name: str, both: list[Any]) -> tuple
 
 def _said(field: Field | None, value: Any) -> str:
     """A stored value as the form would show it, in the reader's language."""
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
     if isinstance(value, list):
         return ", ".join(_said(field, one) for one in value)
     choices = {str(choice.value): str(choice.label) for choice in getattr(field, "choices", None) or ()}

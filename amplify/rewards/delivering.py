@@ -93,7 +93,7 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     campaign = held_still(session, campaign_id)
     if campaign.state in ("paused", "stopped"):
         return 0
-    in_range = Push.occurrence == occurrence, Push.rank.between(first, last)
+    in_range = Push.occurrence == occurrence, Push.rank.between(first, last), Push.advocate_id.is_not(None)
     owed = _ready(_unordered(campaign_id)).where(*in_range).order_by(Push.rank).limit(BATCH)
     locked = owed.with_for_update(of=Push).execution_options(populate_existing=True)
     rows = session.execute(locked).all()
@@ -184,12 +184,12 @@ def call_off(session: Session, campaign: Campaign) -> None:
 
 
 def _give_back(session: Session, campaign: Campaign) -> None:
-    """One change of the budget for the whole stop, last: a lock on it must not be held while mails are called off."""
+    """One change of each budget for the whole stop, last: a lock on it must not be held while mails are called off."""
     ours = Push.campaign_id == campaign.id, Push.state == "cancelled", Push.reason == STOPPED
-    amount = session.scalar(sa.select(sa.func.sum(Push.amount_minor)).where(*ours))
-    reward = session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id))
-    if reward is not None and amount:
-        release(session, reward, int(amount))
+    sums = sa.select(Push.reward_id, sa.func.sum(Push.amount_minor)).where(*ours).group_by(Push.reward_id)
+    for reward_id, amount in session.execute(sums.order_by(Push.reward_id)).all():
+        if amount:
+            release(session, session.get_one(Reward, reward_id), int(amount))
 
 
 def _message(brand: Brand, push: Push, customer: Customer, facts: "mail.Facts", way: Way) -> Message | None:
@@ -218,10 +218,11 @@ def _said_on(channel: str, context: dict[str, Any], customer: Customer | None) -
 
 
 def _unordered(campaign_id: int) -> Any:
-    """Pushes that are owed and have no mail yet, with the person; not those of people who are being checked."""
+    """Pushes that are owed and have no mail yet, with the person; not those of people who are being checked. A friend
+    has no person: what their pushes wait for is the provider."""
     return (
         sa.select(Push, Customer)
-        .join(Advocate, Advocate.id == Push.advocate_id)
+        .outerjoin(Advocate, Advocate.id == Push.advocate_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .where(Push.campaign_id == campaign_id, Push.state.in_(DUE), ~_has_message())
         .where(~holds.is_whole(Push.advocate_id))

@@ -117,7 +117,7 @@ def gain(measured: Measured) -> Gain | None:
         rewarded, held_out, interval = _means(name, one, other)
         return one.people * ((rewarded or 0) - (held_out or 0)), interval and interval.times(one.people)
 
-    return Gain(*of("conversions"), *of("revenue"), measured.delivered.cost_minor)
+    return Gain(*of("conversions"), *of("revenue"), measured.delivered.whole_cost_minor)
 
 
 def picture(measured: Measured) -> Chart:

@@ -59,6 +59,11 @@ def as_csv(campaign_id: int) -> Response:
             )
             for one in effect.comparisons(measured)
         ]
+        told = measured.delivered
+        rows += [
+            (_("Friends rewarded"), "", told.friends, "", "", "", ""),
+            (_("Cost of friends"), "", told.friends_cost_minor, "", "", "", ""),
+        ]
         rows += _gains(effect.gain(measured))
     return csv_response(f"campaign-{campaign_id}-effect", header, rows)
 

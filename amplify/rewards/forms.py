@@ -1,10 +1,8 @@
 """The campaign form: one page for what is asked, who is rewarded, with what, when, and in which words."""
 
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from babel.numbers import get_currency_precision
 from sqlalchemy.orm import Session
 from wtforms import DateField, HiddenField, IntegerField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
@@ -15,16 +13,19 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.schedule import local_of, zone_names
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.core import clock
-from amplify.core.errors import AmplifyError, Invalid
+from amplify.core.errors import AmplifyError
 from amplify.core.i18n import LANGUAGES, force_locale
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards import repeat_form
+from amplify.rewards.amounts import from_minor, to_minor
 from amplify.rewards.audience_form import FIELDS, AudienceForm
 from amplify.rewards.audience_form import values_of as audience_values
+from amplify.rewards.friends import form as friend_form
+from amplify.rewards.friends.form import FriendForm
 from amplify.rewards.models import Reward
 from amplify.rewards.repeat_form import RepeatForm
-from amplify.rewards.schemas import RewardIn
+from amplify.rewards.schemas import MOST_TIMES, RewardIn
 from amplify.rewards.services import last_day
 from amplify.rewards.types import registry
 
@@ -37,7 +38,10 @@ TRIGGERS = [
 WHEN = [
     SelectChoice("start", _l("At each start, to the best of the ranking")),
     SelectChoice("reached", _l("While it runs, to everybody who reaches it")),
+    SelectChoice("each", _l("While it runs, for each purchase through their links")),
 ]
+# What "each" stands for.
+EACH_PURCHASE = {"trigger": "conversion", "at_least": 1, "when": "reached"}
 TEXTS = ("headline", "share_text", "disclosure", "reward_subject", "reward_text")
 FILLED = InputRequired(_l("Please fill this in."))
 
@@ -51,8 +55,8 @@ def _disclosure() -> Any:
     return StringField(_l("Disclosure"), [Length(max=200)], description=_l("Stands first in every rewarded share."))
 
 
-class CampaignForm(AudienceForm, RepeatForm):
-    """Fields are flat; `campaign_in` and `reward_in` give them the shape the services take."""
+class CampaignForm(AudienceForm, RepeatForm, FriendForm):
+    """Fields are flat; `campaign_in`, `reward_in` and `friend_in` give them the shape the services take."""
 
     version = HiddenField()
     name = StringField(_l("Name"), [FILLED, Length(max=200)], description=_l("Only your team sees it."))
@@ -131,7 +135,8 @@ class CampaignForm(AudienceForm, RepeatForm):
             SelectChoice("none", _l("No reward")),
             *(SelectChoice(t.name, t.label) for t in registry().values()),
         ]
-        for money in (self.value, self.budget):
+        self.offer_friends()
+        for money in (self.value, self.budget, self.friend_value, self.friend_budget):
             money.label.text = f"{money.label.text} ({brand.currency})"
         return self
 
@@ -169,12 +174,7 @@ class CampaignForm(AudienceForm, RepeatForm):
                 "currency": brand.currency,
                 "budget_minor": to_minor("budget", self.budget.data, brand.currency) if self.budget.data else None,
                 "cap_pushes": self.cap_pushes.data,
-                "rule": {
-                    "trigger": self.trigger.data,
-                    "at_least": self.at_least.data or 0,
-                    "when": self.given.data,
-                    "times": self.times.data or 1,
-                },
+                "rule": self._rule(),
                 "cap_total": self.cap_total.data,
                 "cap_day": self.cap_day.data,
                 "cap_person": self.cap_person.data,
@@ -183,6 +183,16 @@ class CampaignForm(AudienceForm, RepeatForm):
             },
         )
         return made
+
+    def _rule(self) -> dict[str, Any]:
+        if self.given.data == "each":
+            return EACH_PURCHASE | {"times": self.times.data or MOST_TIMES}
+        return {
+            "trigger": self.trigger.data,
+            "at_least": self.at_least.data or 0,
+            "when": self.given.data,
+            "times": self.times.data or 1,
+        }
 
 
 # What services call a field -> what the form calls it.
@@ -194,7 +204,7 @@ NAMES = {
     "rule.trigger": "trigger", "rule.at_least": "at_least", "rule.when": "given", "rule.times": "times",
     "type": "reward_type", "reward.type": "reward_type",
     "name.en": "reward_name_en", "name.es": "reward_name_es",
-    **repeat_form.NAMES,
+    **repeat_form.NAMES, **friend_form.NAMES,
 }  # fmt: skip
 
 
@@ -216,23 +226,6 @@ def show(form: CampaignForm, refused: AmplifyError) -> None:
         form.form_errors = [*form.form_errors, said]
 
 
-def to_minor(field: str, text: str, currency: str) -> int:
-    """ "12.50" or "12,50" in minor units. Raises Invalid naming `field`; nothing is rounded away."""
-    refused = Invalid(field, "amount", _l("Give an amount such as 12.50."))
-    try:
-        amount = Decimal(text.strip().replace(",", ".")).scaleb(get_currency_precision(currency))
-    except InvalidOperation:
-        raise refused from None
-    if not amount.is_finite() or amount != amount.to_integral_value() or not 0 <= amount <= 10**15:
-        raise refused
-    return int(amount)
-
-
-def from_minor(minor: int | None, currency: str) -> str:
-    """The way `to_minor` reads it."""
-    return "" if minor is None else str(Decimal(minor).scaleb(-get_currency_precision(currency)))
-
-
 def defaults(brand: Brand) -> dict[str, Any]:
     """What a new campaign begins with: sensible, and lawful."""
     tomorrow = clock.now() + timedelta(days=1)
@@ -241,6 +234,7 @@ def defaults(brand: Brand) -> dict[str, Any]:
         "audience_kind": "top_n", "audience_value": 50, "timezone": brand.timezone,
         "starts_local": local_of(tomorrow, brand.timezone)[:11] + "09:00",
         "reward_type": "generated_code", "pattern": "THANKS-####-####", "trigger": "rank",
+        "friend_type": "none", "friend_pattern": "HELLO-####-####",
     }  # fmt: skip
     for lang in LANGUAGES:
         with force_locale(lang):
@@ -250,13 +244,14 @@ def defaults(brand: Brand) -> dict[str, Any]:
     return made
 
 
-def values_of(campaign: Campaign, reward: Reward | None) -> dict[str, Any]:
+def values_of(campaign: Campaign, reward: Reward | None, friends: Reward | None = None) -> dict[str, Any]:
     """A stored campaign as the form's values."""
     made: dict[str, Any] = {
         "version": campaign.version, "name": campaign.name, "landing_url": campaign.landing_url,
         **audience_values(campaign.audience),
         "starts_local": campaign.starts_local, "ends_local": campaign.ends_local, "timezone": campaign.timezone,
         "reward_type": reward.type if reward else "none", **repeat_form.values_of(campaign),
+        **friend_form.values_of(campaign, friends),
     }  # fmt: skip
     for lang in LANGUAGES:
         made |= {f"{name}_{lang}": campaign.texts.get(lang, {}).get(name, "") for name in TEXTS}
@@ -272,6 +267,11 @@ def _reward_values(campaign: Campaign, reward: Reward) -> dict[str, Any]:
         "cap_total": reward.cap_total, "cap_day": reward.cap_day, "cap_person": reward.cap_person,
         "item": reward.settings.get("item", ""),
         "trigger": reward.rule.get("trigger", "rank"), "at_least": reward.rule.get("at_least") or None,
-        "given": reward.rule.get("when", "start"), "times": reward.rule.get("times"),
+        "given": _given(reward), "times": reward.rule.get("times"),
         "expires_on": last_day(reward.expires_at, campaign.timezone) if reward.expires_at else None,
     }  # fmt: skip
+
+
+def _given(reward: Reward) -> str:
+    is_each = all(reward.rule.get(name) == value for name, value in EACH_PURCHASE.items())
+    return "each" if is_each else str(reward.rule.get("when", "start"))

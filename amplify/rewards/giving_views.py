@@ -18,7 +18,7 @@ from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.core.web import amplify
 from amplify.rewards import accounts, approving, retrying, tasks
-from amplify.rewards.forms import from_minor, to_minor
+from amplify.rewards.amounts import from_minor, to_minor
 from amplify.rewards.presenting import EDITORS, context
 
 blueprint = Blueprint("giving", __name__, url_prefix="/console")

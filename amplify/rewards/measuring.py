@@ -18,7 +18,7 @@ from amplify.core import clock
 from amplify.core.intervals import Sums
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards import holdout
-from amplify.rewards.models import LeftOut, Push
+from amplify.rewards.models import Friend, LeftOut, Push
 from amplify.rewards.queries import latest_snapshot
 from amplify.rewards.states import GIVEN_BACK
 from amplify.sharing.models import Share, ShareLink
@@ -39,13 +39,22 @@ class Group:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What became of a start's pushes, and what they cost (cancelled and suppressed ones cost nothing)."""
+    """What became of a start's pushes, and what they cost (cancelled and suppressed ones cost nothing); the same of
+    what friends of the rewarded people were given in the window."""
 
     pushed: int
     sent: int
     failed: int
     redeemed: int
     cost_minor: int
+    friends: int = 0
+    friends_redeemed: int = 0
+    friends_cost_minor: int = 0
+
+    @property
+    def whole_cost_minor(self) -> int:
+        """Of both sides."""
+        return self.cost_minor + self.friends_cost_minor
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,12 @@ def measure(session: Session, campaign: Campaign) -> Measured | None:
     groups = {bool(row.is_rewarded): _group(row._mapping) for row in rows}
     nobody = Group(0, dict.fromkeys(COUNTED, 0), dict.fromkeys(COUNTED, Sums(0, 0, 0)))
     return Measured(
-        since, until, brand.currency, _delivered(session, snapshot), groups.get(True, nobody), groups.get(False, nobody)
+        since,
+        until,
+        brand.currency,
+        _delivered(session, snapshot, since, until),
+        groups.get(True, nobody),
+        groups.get(False, nobody),
     )
 
 
@@ -79,7 +93,7 @@ def _of(model: Any, snapshot: Snapshot) -> tuple[sa.ColumnElement[bool], ...]:
     return model.campaign_id == snapshot.campaign_id, model.occurrence == snapshot.occurrence
 
 
-def _delivered(session: Session, snapshot: Snapshot) -> Delivered:
+def _delivered(session: Session, snapshot: Snapshot, since: datetime, until: datetime) -> Delivered:
     counted = sa.select(
         sa.func.count(),
         sa.func.count(Push.sent_at),
@@ -88,7 +102,21 @@ def _delivered(session: Session, snapshot: Snapshot) -> Delivered:
         sa.func.coalesce(sa.func.sum(sa.case((Push.state.not_in(GIVEN_BACK), Push.amount_minor))), 0),
     )
     pushed, sent, failed, redeemed, cost = session.execute(counted.where(*_of(Push, snapshot))).one()
-    return Delivered(pushed, sent, failed, redeemed, int(cost))
+    return Delivered(pushed, sent, failed, redeemed, int(cost), *_friends(session, snapshot, since, until))
+
+
+def _friends(session: Session, snapshot: Snapshot, since: datetime, until: datetime) -> tuple[int, int, int]:
+    """How many friends were given something in the window, how many used it, and what it cost: friends who came through
+    a link of somebody rewarded, so that they stand on the same side as the conversions."""
+    rewarded = sa.select(Push.advocate_id).where(*_of(Push, snapshot))
+    counted = sa.select(
+        sa.func.count(), sa.func.count(Push.redeemed_at), sa.func.coalesce(sa.func.sum(Push.amount_minor), 0)
+    )
+    joined = counted.select_from(Friend).join(Push, Push.id == Friend.push_id)
+    theirs = joined.join(ShareLink, ShareLink.id == Friend.link_id).where(ShareLink.advocate_id.in_(rewarded))
+    here = Friend.campaign_id == snapshot.campaign_id, Push.planned_at >= since, Push.planned_at <= until
+    given, redeemed, cost = session.execute(theirs.where(*here, Push.state.not_in(GIVEN_BACK))).one()
+    return given, redeemed, int(cost)
 
 
 def _people(snapshot: Snapshot) -> sa.CTE:

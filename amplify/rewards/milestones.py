@@ -19,7 +19,7 @@ from amplify.fraud import holds
 from amplify.leaderboards.models import PointsEntry
 from amplify.leaderboards.services import CURSOR as PROJECTION
 from amplify.rewards import awarding
-from amplify.rewards.models import Milestone, Push, Reward
+from amplify.rewards.models import ADVOCATE, Milestone, Push, Reward
 from amplify.rewards.reached import UNDONE, counted
 from amplify.rewards.settling import call_back, held_still
 from amplify.rewards.states import GIVEN_BACK, OPEN
@@ -52,7 +52,8 @@ def milestones(session: Session, limit: int) -> int:
     touched: dict[int, set[int]] = defaultdict(set)
     for _id, campaign_id, advocate_id in entries:
         touched[campaign_id].add(advocate_id)
-    for reward in session.scalars(sa.select(Reward).where(is_among(session, Reward.campaign_id, touched))).all():
+    rewards = sa.select(Reward).where(Reward.side == ADVOCATE, is_among(session, Reward.campaign_id, touched))
+    for reward in session.scalars(rewards).all():
         if reward.is_milestone:
             _look_at(session, reward, touched[reward.campaign_id])
     cursor.move(entries[-1].id)

@@ -15,18 +15,24 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.rewards.states import MOVES, STATE_WORDS
 from amplify.sharing.models import Advocate
 
+# The two sides of a campaign: who leads others to the brand, and who was led there.
+ADVOCATE, FRIEND = "advocate", "friend"
+
 
 class Reward(Base):
-    """What one campaign gives to each chosen advocate, and the most it may cost. Money in minor units, ISO currency."""
+    """What one campaign gives to each chosen advocate, or to each friend who came through their links (`side`), and the
+    most it may cost. Money in minor units, ISO currency."""
 
     __tablename__ = "rewards"
     __table_args__ = (
         sa.CheckConstraint("spent_minor >= 0 AND (budget_minor IS NULL OR spent_minor <= budget_minor)", name="budget"),
+        sa.UniqueConstraint("campaign_id", "side"),
     )
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
-    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"), unique=True)
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    side: Mapped[Text40] = mapped_column(sa.String(40), default=ADVOCATE)  # or FRIEND
     type: Mapped[Text40]  # a plug-in of rewards/types: "code_pool", "generated_code"
     name: Mapped[dict[str, Any]]  # {"en": "20 % off", "es": "20 % de descuento"}
     value_minor: Mapped[int] = mapped_column(default=0)
@@ -36,6 +42,7 @@ class Reward(Base):
     # What it hangs on: {"trigger": "rank"|"human_click"|"conversion"|"points", "at_least": 0}, of a milestone with
     # "when": "reached" and "times": 1. Outcomes only (campaigns/policy.py). At a start, who has not reached `at_least`
     # of them gets none; a milestone goes to whoever reaches each further `at_least`, at most `times` times.
+    # A friend's: {"when": "arrival"|"purchase", "new_only": true} (friends/terms.py).
     rule: Mapped[dict[str, Any]] = mapped_column(default=lambda: {"trigger": "rank", "at_least": 0})
     # At most this many at one start, whatever the audience says.
     cap_pushes: Mapped[int | None] = mapped_column()
@@ -145,7 +152,7 @@ class Push(Base):
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
     occurrence: Mapped[int] = mapped_column(sa.Integer)
-    advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"))
+    advocate_id: Mapped[int | None] = mapped_column(sa.ForeignKey("advocates.id"))  # none: a friend's, see Friend
     reward_id: Mapped[int] = mapped_column(sa.ForeignKey("rewards.id"))
     snapshot_id: Mapped[int | None] = mapped_column(sa.ForeignKey("snapshots.id"))  # none: no ranking chose them
     step: Mapped[int] = mapped_column(sa.Integer, default=0)  # which time they reached the milestone; 0: a ranking
@@ -170,7 +177,7 @@ class Push(Base):
     order_ref: Mapped[str | None] = mapped_column(sa.String(200))
     sealed_claim: Mapped[str | None] = mapped_column(sa.Text)
 
-    advocate: Mapped[Advocate] = relationship()
+    advocate: Mapped[Advocate | None] = relationship()
     reward: Mapped[Reward] = relationship()
 
     def move(self, verb: str) -> None:
@@ -239,3 +246,35 @@ class Milestone(Base):
     rule: Mapped[Text40] = mapped_column(sa.String(40), default="")  # what it waits for, or why it was left out
     push_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pushes.id"), unique=True)
     reached_at: Mapped[Instant] = mapped_column(default=clock.now)
+
+
+class Friend(Base):
+    """Somebody who came through an advocate's link and for whom the shop asked for the friend's reward: once in a
+    campaign, by the visit and, where the shop knows it, by the mailbox. Who they are is not stored.
+
+    Has the push that was made for them, or the rule why there is none (friends/judging.py); asking again may change it.
+    """
+
+    __tablename__ = "friends"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign_id", "visitor"),
+        sa.Index(
+            "uq_friends_mailbox",
+            "campaign_id",
+            "mailbox",
+            unique=True,
+            sqlite_where=sa.text("mailbox != ''"),
+            postgresql_where=sa.text("mailbox != ''"),
+        ),
+    )
+
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    campaign_id: Mapped[int] = mapped_column(sa.ForeignKey("campaigns.id"))
+    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), index=True)  # whose friend
+    visitor: Mapped[str] = mapped_column(sa.String(80))  # the click's daily-salted hash; without one, the click's token
+    mailbox: Mapped[str] = mapped_column(sa.String(64), default="")  # a keyed hash (tracking/buyers.py); "": not told
+    conversion_id: Mapped[int | None] = mapped_column(sa.ForeignKey("conversions.id"), index=True)  # given for it
+    push_id: Mapped[int | None] = mapped_column(sa.ForeignKey("pushes.id"), unique=True)
+    rule: Mapped[Text40] = mapped_column(sa.String(40), default="")
+    asked_at: Mapped[Instant] = mapped_column(default=clock.now)

@@ -103,7 +103,7 @@ def _next(session: Session, span: Span, rank: int) -> Push | None:
     due = (
         sa.select(Push, Customer)
         .join(Reward, Reward.id == Push.reward_id)
-        .join(Advocate, Advocate.id == Push.advocate_id)
+        .outerjoin(Advocate, Advocate.id == Push.advocate_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
         .where(*mine, Push.rank > rank, Push.rank <= span.last, Push.state.in_(DUE), Push.ordered_at.is_(None))
         .where(Reward.type.in_(ordered_types()), Reward.stalled == "", ~holds.is_whole(Push.advocate_id))
@@ -113,8 +113,9 @@ def _next(session: Session, span: Span, rank: int) -> Push | None:
     )
     brand = session.get_one(Brand, campaign.brand_id)
     while found := session.execute(due).first():
-        rule = Ways.of(session, brand, [found.Customer]).choose(found.Customer).rule
         push: Push = found.Push
+        is_friends = push.advocate_id is None  # the shop tells them: no way of ours has to lead there
+        rule = None if is_friends else Ways.of(session, brand, [found.Customer]).choose(found.Customer).rule
         if rule is None and still_reached(session, push):
             return push
         _withhold(session, push.id, rule or UNDONE)

@@ -23,7 +23,7 @@ from amplify.leaderboards.services import freeze_more
 from amplify.rewards import caps, delivering
 from amplify.rewards.eligibility import CHANNEL, Candidate, Limits, Start, candidates
 from amplify.rewards.giving import Unsettled, give, take_codes
-from amplify.rewards.models import LeftOut, Reward
+from amplify.rewards.models import ADVOCATE, LeftOut, Reward
 from amplify.rewards.services import affordable
 from amplify.rewards.settling import held_still
 
@@ -77,7 +77,7 @@ def plan(session: Session, campaign: Campaign, snapshot: Snapshot, size: int) ->
     Raises Unsettled when the database gave fewer codes or less money than it had said: roll back and come again.
     """
     # One planner of a reward at a time: what is read below stays true until the commit.
-    locked = sa.select(Reward).where(Reward.campaign_id == campaign.id).with_for_update()
+    locked = sa.select(Reward).where(Reward.campaign_id == campaign.id, Reward.side == ADVOCATE).with_for_update()
     reward = session.scalar(locked.execution_options(populate_existing=True))
     session.refresh(snapshot)
     if reward is None:

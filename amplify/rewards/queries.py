@@ -15,6 +15,7 @@ from amplify.delivery.addresses import normal_form
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.rewards.models import LeftOut, Milestone, Push, Reward
 from amplify.rewards.reached import counted
+from amplify.rewards.services import reward_of
 from amplify.rewards.states import LEFT
 from amplify.sharing.models import Advocate, public_name
 
@@ -81,7 +82,8 @@ class Why:
 
 def results(session: Session, campaign: Campaign) -> Results:
     """The counts of all starts, and the latest snapshot."""
-    states = sa.select(Push.state, sa.func.count()).where(Push.campaign_id == campaign.id).group_by(Push.state)
+    theirs = Push.campaign_id == campaign.id, Push.advocate_id.is_not(None)
+    states = sa.select(Push.state, sa.func.count()).where(*theirs).group_by(Push.state)
     rules = sa.select(LeftOut.rule, sa.func.count()).where(LeftOut.campaign_id == campaign.id).group_by(LeftOut.rule)
     waiting = _steps("waiting", campaign, Milestone.rule, sa.func.count()).group_by(Milestone.rule)
     steps = _steps("left_out", campaign, Milestone.rule, sa.func.count()).group_by(Milestone.rule)
@@ -90,7 +92,7 @@ def results(session: Session, campaign: Campaign) -> Results:
         states=_counted(session, states),
         left_out=_counted(session, rules) + _counted(session, steps),
         waiting=_counted(session, waiting),
-        reward=session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id)),
+        reward=reward_of(session, campaign),
     )
 
 
@@ -137,7 +139,7 @@ def why(session: Session, campaign: Campaign, who: str) -> Why | None:
     found = sorted((Line(**row._mapping) for row in mine), key=lambda line: (-line.occurrence, line.step))
     rank = next((line.rank for line in found if snapshot and line.occurrence == snapshot.occurrence), None)
     judged = session.get(SnapshotRow, (snapshot.id, rank)) if snapshot and rank else None
-    reward = session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id))
+    reward = reward_of(session, campaign)
     if reward is None or not reward.is_milestone:
         return Why(advocate.public_name, found, snapshot, judged)
     reached = counted(session, reward, [advocate.id]).get(advocate.id, 0)

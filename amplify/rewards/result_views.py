@@ -20,6 +20,7 @@ from amplify.core.sheets import csv_response
 from amplify.delivery.services import queue_message
 from amplify.rewards import mail, queries, retrying, rules, services
 from amplify.rewards.eligibility import RULES
+from amplify.rewards.models import ADVOCATE, FRIEND
 from amplify.rewards.presenting import EDITORS, context, when
 from amplify.rewards.redeeming import redeem_codes
 from amplify.rewards.uploading import upload_codes
@@ -35,9 +36,10 @@ PAGE = 50
 @blueprint.post("/campaigns/<int:campaign_id>/codes")
 @staff(*EDITORS, large_body=True)
 def codes(campaign_id: int) -> ResponseReturnValue:
-    """Fill the pool from a file, or from what was pasted; committed in pieces, and safe to repeat."""
+    """Fill a side's pool from a file, or from what was pasted; committed in pieces, and safe to repeat."""
     campaign = _campaign(campaign_id)
-    reward = services.reward_of(db.session, campaign)
+    side = FRIEND if request.form.get("side") == FRIEND else ADVOCATE
+    reward = services.reward_of(db.session, campaign, side)
     if reward is None:
         raise Conflict(_l("This campaign gives nothing yet."), field="type", rule="no-reward")
     done = upload_codes(db.session, reward, _lines(), after_batch=db.session.commit)

@@ -27,8 +27,8 @@ def on_holds_changed(session: Session, fact: HoldsChanged) -> None:
         campaign = held_still(session, campaign_id)
         ours = sa.select(Push).where(*owed, Push.campaign_id == campaign_id).order_by(Push.id).with_for_update()
         pushes = session.scalars(ours.execution_options(populate_existing=True)).all()
-        turn(session, [push for push in pushes if whole.get(push.advocate_id) == "held"], PENDING, HELD)
-        call_back(session, [push for push in pushes if whole.get(push.advocate_id) == "refused"], REFUSED)
+        turn(session, [push for push in pushes if whole.get(push.advocate_id or 0) == "held"], PENDING, HELD)
+        call_back(session, [push for push in pushes if whole.get(push.advocate_id or 0) == "refused"], REFUSED)
         _let_go(session, campaign, [push for push in pushes if push.advocate_id not in whole])
 
 

@@ -36,6 +36,8 @@ def in_words(rule: dict[str, Any]) -> str:
     said = amount_in_words(rule["trigger"], rule["at_least"])
     if rule["times"] == 1:
         return str(_("As soon as somebody has reached it, once for each person: %(amount)s.", amount=said))
+    if rule["trigger"] == "conversion" and rule["at_least"] == 1:
+        return str(_("For each purchase through their links, at most %(n)s times for each person.", n=rule["times"]))
     return str(_("For each further %(amount)s, at most %(n)s times for each person.", amount=said, n=rule["times"]))
 
 

@@ -15,7 +15,7 @@ from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.errors import Conflict, Invalid, NotFound
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.rewards.models import Push, Reward, RewardCode
+from amplify.rewards.models import ADVOCATE, FRIEND, Push, Reward, RewardCode
 from amplify.rewards.rules import check_rule
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.types import registry, type_of
@@ -24,23 +24,30 @@ from amplify.rewards.types import registry, type_of
 FREE_ONCE_LIVE = ("budget_minor", "cap_pushes", "cap_total", "cap_day")
 
 
-def reward_of(session: Session, campaign: Campaign) -> Reward | None:
-    """What the campaign gives, if anything."""
-    return session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id))
+def reward_of(session: Session, campaign: Campaign, side: str = ADVOCATE) -> Reward | None:
+    """What the campaign gives to this side, if anything."""
+    return session.scalar(sa.select(Reward).where(Reward.campaign_id == campaign.id, Reward.side == side))
 
 
 def attach(session: Session, campaign: Campaign, data: RewardIn, actor: str) -> Reward:
-    """Give the campaign this reward, or change the one it has. Marks the campaign as rewarded.
+    """Give the campaign this reward for advocates, or change the one it has. Marks the campaign as rewarded.
 
     Raises Forbidden for a trigger that pays for acts or opinions and for a campaign without its disclosure;
     Invalid for a currency that is not the brand's, a budget below one reward, or starts after its last day; Conflict
     for what a start has fixed.
     """
+    return write_side(session, campaign, data, ADVOCATE, check_rule(campaign, data), actor)
+
+
+def write_side(
+    session: Session, campaign: Campaign, data: RewardIn, side: str, rule: dict[str, Any], actor: str
+) -> Reward:
+    """The same for either side, with a rule that was checked. Raises what `attach` does."""
     brand = session.get_one(Brand, campaign.brand_id)
-    new = _checked(session, brand, campaign, data)
-    reward = reward_of(session, campaign)
+    new = _checked(brand, campaign, data) | {"rule": rule}
+    reward = reward_of(session, campaign, side)
     if reward is None:
-        reward = Reward(brand_id=brand.id, campaign_id=campaign.id, spent_minor=0)
+        reward = Reward(brand_id=brand.id, campaign_id=campaign.id, side=side, spent_minor=0)
         _refuse_started(campaign, ["type"])
     changed = [name for name, value in new.items() if getattr(reward, name, None) != value]
     _refuse_started(campaign, changed)
@@ -52,20 +59,23 @@ def attach(session: Session, campaign: Campaign, data: RewardIn, actor: str) -> 
     type_of(reward.type).prepare(session, reward)
     _mark(session, campaign, is_rewarded=True, has_changed=bool(changed))
     if changed:
-        audit.record(session, brand.id, actor, "reward.attached", "campaign", campaign.id, {"changed": changed})
+        detail = {"changed": changed, "side": side}
+        audit.record(session, brand.id, actor, "reward.attached", "campaign", campaign.id, detail)
     return reward
 
 
-def detach(session: Session, campaign: Campaign, actor: str) -> None:
-    """Take the reward away before any start; its unused codes go with it. Raises Conflict after a start."""
-    reward = reward_of(session, campaign)
+def detach(session: Session, campaign: Campaign, actor: str, side: str = ADVOCATE) -> None:
+    """Take a side's reward away before any start; its unused codes go with it. Raises Conflict after a start."""
+    reward = reward_of(session, campaign, side)
     if reward is None:
         return
     _refuse_started(campaign, ["type"])
     session.execute(sa.delete(RewardCode).where(RewardCode.reward_id == reward.id, RewardCode.push_id.is_(None)))
     session.delete(reward)
-    _mark(session, campaign, is_rewarded=False, has_changed=True)
-    audit.record(session, campaign.brand_id, actor, "reward.detached", "campaign", campaign.id, {})
+    session.flush()
+    is_rewarded = any(reward_of(session, campaign, one) for one in (ADVOCATE, FRIEND))
+    _mark(session, campaign, is_rewarded=is_rewarded, has_changed=True)
+    audit.record(session, campaign.brand_id, actor, "reward.detached", "campaign", campaign.id, {"side": side})
 
 
 def spend(session: Session, reward: Reward, amount_minor: int) -> bool:
@@ -89,9 +99,9 @@ def affordable(reward: Reward) -> int | None:
     return (reward.budget_minor - reward.spent_minor) // reward.value_minor
 
 
-def codes_left(session: Session, campaign: Campaign) -> int | None:
+def codes_left(session: Session, campaign: Campaign, side: str = ADVOCATE) -> int | None:
     """How many uploaded codes are still free; None where nothing is uploaded."""
-    reward = reward_of(session, campaign)
+    reward = reward_of(session, campaign, side)
     if reward is None or not type_of(reward.type).takes_upload:
         return None
     return type_of(reward.type).available(session, reward)
@@ -150,11 +160,10 @@ def _took(session: Session, reward: Reward, change: sa.Update) -> bool:
     return done is not None
 
 
-def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn) -> dict[str, Any]:
+def _checked(brand: Brand, campaign: Campaign, data: RewardIn) -> dict[str, Any]:
     """The columns these data make, once everything about them is checked."""
     if campaign.is_always_on:
         raise Conflict(_l("The always-on campaign rewards nobody."), field="type", rule="always-on")
-    rule = check_rule(campaign, data)
     if data.currency != brand.currency:
         raise Invalid(
             "currency",
@@ -172,7 +181,6 @@ def _checked(session: Session, brand: Brand, campaign: Campaign, data: RewardIn)
         "type": data.type, "name": dict(data.name), "value_minor": data.value_minor, "currency": data.currency,
         "budget_minor": data.budget_minor, "cap_pushes": data.cap_pushes,
         "cap_total": data.cap_total, "cap_day": data.cap_day, "cap_person": data.cap_person,
-        "rule": rule,
         "settings": type_of(data.type).read_settings(data.settings),
         "expires_at": expires_at,
     }  # fmt: skip

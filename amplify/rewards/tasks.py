@@ -72,5 +72,5 @@ def _types() -> list[str]:
 
 
 def _open(brand_id: int) -> tuple[Any, ...]:
-    rewards = sa.select(Reward.campaign_id).where(Reward.brand_id == brand_id, Reward.type.in_(_types()))
-    return Push.brand_id == brand_id, Push.campaign_id.in_(rewards), Push.state == "sent"
+    rewards = sa.select(Reward.id).where(Reward.brand_id == brand_id, Reward.type.in_(_types()))
+    return Push.brand_id == brand_id, Push.reward_id.in_(rewards), Push.state == "sent"

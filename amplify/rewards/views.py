@@ -21,6 +21,10 @@ from amplify.rewards import audience_form, changes, forms, presenting, queries, 
 from amplify.rewards.dry_run import WAITS, dry_run, people
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
+from amplify.rewards.friends import queries as befriended
+from amplify.rewards.friends import terms as friends
+from amplify.rewards.friends.benefit import friends_dry_run
+from amplify.rewards.models import FRIEND
 
 blueprint = Blueprint("campaigns", __name__, url_prefix="/console/campaigns")
 nav.add("campaigns.index", _l("Campaigns"), "megaphone", order=30)
@@ -88,6 +92,9 @@ def show(campaign_id: int) -> str:
         occurrences=campaign_queries.occurrences(db.session, campaign),
         skipped=SKIPPED,
         history=changes.of(db.session, g.brand, campaign),
+        friends=befriended.results(db.session, campaign),
+        friends_codes_left=services.codes_left(db.session, campaign, FRIEND),
+        friends_when=friends.WHEN,
     )
 
 
@@ -110,7 +117,7 @@ def edit(campaign_id: int) -> ResponseReturnValue:
     campaign = _campaign(campaign_id)
     if campaign.is_always_on:
         return redirect(url_for("always_on.show"))
-    stored = forms.values_of(campaign, services.reward_of(db.session, campaign))
+    stored = _stored(campaign)
     return _form(CampaignForm(formdata=None, data=stored), campaign)
 
 
@@ -137,6 +144,8 @@ def dry(campaign_id: int) -> str:
         waits=WAITS,
         ways=ways(),
         rule=reward and rules.in_words(reward.rule),
+        friends=friends_dry_run(db.session, campaign),
+        friends_when=friends.WHEN,
         acts=presenting.acts_of(campaign),
     )
 
@@ -225,17 +234,17 @@ def _write(campaign: Campaign | None) -> ResponseReturnValue:
 
 
 def _save(form: CampaignForm, campaign: Campaign | None) -> Campaign:
-    data, reward = form.campaign_in(), form.reward_in(g.brand)
+    data, gifts = form.campaign_in(), writing.Gifts(form.reward_in(g.brand), form.friend_in(g.brand))
     if campaign is None:
-        return writing.create(db.session, g.brand, data, reward, g.actor)
+        return writing.create(db.session, g.brand, data, gifts, g.actor)
     seen = int(version) if (version := form.version.data or "").isdecimal() else 0
-    return writing.edit(db.session, campaign, data, reward, g.actor, seen)
+    return writing.edit(db.session, campaign, data, gifts, g.actor, seen)
 
 
 def _conflict(form: CampaignForm, campaign_id: int) -> str:
     """Both versions: what was typed stays in the form, what is stored stands beside it."""
     campaign = _campaign(campaign_id)
-    stored = forms.values_of(campaign, services.reward_of(db.session, campaign))
+    stored = _stored(campaign)
     form.version.data = str(campaign.version)
     differing = [
         (field.label.text, stored.get(field.name) or "", field.data or "")
@@ -243,6 +252,11 @@ def _conflict(form: CampaignForm, campaign_id: int) -> str:
         if field.name not in ("version", "csrf_token") and str(stored.get(field.name) or "") != str(field.data or "")
     ]
     return _form(form, campaign, differing=differing)
+
+
+def _stored(campaign: Campaign) -> dict[str, Any]:
+    """The campaign as the form's values."""
+    return forms.values_of(campaign, services.reward_of(db.session, campaign), friends.of(db.session, campaign))
 
 
 def _form(form: CampaignForm, campaign: Campaign | None, **more: Any) -> str:

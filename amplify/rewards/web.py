@@ -5,11 +5,14 @@ from flask import Flask
 
 from amplify.rewards import api, delivery_views, effect_views, giving_views, result_views
 from amplify.rewards.claims import opened
+from amplify.rewards.friends import api as friends_api
+from amplify.rewards.friends import views as friends_views
 
 
 def install(app: Flask) -> None:
     """Once, when the application is built."""
-    for module in (result_views, giving_views, effect_views, delivery_views):
+    for module in (result_views, giving_views, effect_views, delivery_views, friends_views):
         app.register_blueprint(module.blueprint)
-    app.register_blueprint(api.postback)
+    for blueprint in (api.postback, friends_api.blueprint, friends_api.postback):
+        app.register_blueprint(blueprint)
     app.add_template_filter(opened, "opened")

@@ -1,6 +1,6 @@
 """A campaign and what it gives, written together: all of it or nothing."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -14,7 +14,9 @@ from amplify.campaigns.trace import record
 from amplify.core import clock
 from amplify.core.i18n import gettext as _
 from amplify.rewards import services
-from amplify.rewards.models import Reward
+from amplify.rewards.friends import terms
+from amplify.rewards.friends.terms import FriendIn
+from amplify.rewards.models import ADVOCATE, FRIEND, Reward
 from amplify.rewards.schemas import RewardIn
 from amplify.rewards.types import type_of
 
@@ -33,27 +35,32 @@ FIELDS_OF_REWARD = (
 )  # fmt: skip
 
 
-def create(session: Session, brand: Brand, data: CampaignIn, reward: RewardIn | None, actor: str) -> Campaign:
-    """A draft with its reward, if any. Raises what `campaigns.services.create` and `services.attach` do."""
+class Gifts(NamedTuple):
+    """What a campaign gives to each of its two sides, if anything."""
+
+    advocates: RewardIn | None = None
+    friends: FriendIn | None = None
+
+
+def create(session: Session, brand: Brand, data: CampaignIn, gifts: Gifts, actor: str) -> Campaign:
+    """A draft with what it gives. Raises what `campaigns.services.create`, `services.attach` and `terms.attach` do."""
     campaign = campaigns.create(session, brand, data, actor)
-    if reward is not None:
-        services.attach(session, campaign, reward, actor)
+    _attach(session, campaign, gifts, actor)
     return campaign
 
 
-def edit(
-    session: Session, campaign: Campaign, data: CampaignIn, reward: RewardIn | None, actor: str, version: int
-) -> Campaign:
-    """Write over both, if nobody else has since `version` was read; what differs stands in the history.
+def edit(session: Session, campaign: Campaign, data: CampaignIn, gifts: Gifts, actor: str, version: int) -> Campaign:
+    """Write over all of it, if nobody else has since `version` was read; what differs stands in the history.
 
-    Raises Conflict("version") if somebody has, and what `campaigns.services.edit` and `services.attach` do.
+    Raises Conflict("version") if somebody has, and what `campaigns.services.edit` and `create` do.
     """
     before = _terms(session, campaign)
     campaigns.edit(session, campaign, data, actor, version)
-    if reward is None:
+    if gifts.advocates is None:
         services.detach(session, campaign, actor)
-    else:
-        services.attach(session, campaign, reward, actor)
+    if gifts.friends is None:
+        terms.detach(session, campaign, actor)
+    _attach(session, campaign, gifts, actor)
     history.note(session, campaign, actor, before, _terms(session, campaign))
     return campaign
 
@@ -70,11 +77,19 @@ def clone(session: Session, campaign: Campaign, actor: str, name: str = "") -> C
     copy = Campaign(**kept, state="draft", created_by=actor)
     session.add(copy)
     session.flush()
-    reward = services.reward_of(session, campaign)
-    if reward is not None:
-        _clone_reward(session, reward, copy)
+    for side in (ADVOCATE, FRIEND):
+        reward = services.reward_of(session, campaign, side)
+        if reward is not None:
+            _clone_reward(session, reward, copy)
     record(session, copy, actor, "created", copy_of=campaign.id)
     return copy
+
+
+def _attach(session: Session, campaign: Campaign, gifts: Gifts, actor: str) -> None:
+    if gifts.advocates is not None:
+        services.attach(session, campaign, gifts.advocates, actor)
+    if gifts.friends is not None:
+        terms.attach(session, campaign, gifts.friends, actor)
 
 
 def _clone_reward(session: Session, reward: Reward, copy: Campaign) -> None:
@@ -89,13 +104,19 @@ def _clone_reward(session: Session, reward: Reward, copy: Campaign) -> None:
 
 def _terms(session: Session, campaign: Campaign) -> dict[str, Any]:
     """What staff wrote about a campaign and what it gives."""
-    reward = services.reward_of(session, campaign)
-    if reward is None:
-        return history.terms(campaign)
+    found = history.terms(campaign)
+    for side, above in ((ADVOCATE, "reward."), (FRIEND, terms.ABOVE)):
+        reward = services.reward_of(session, campaign, side)
+        if reward is not None:
+            found |= history.flat(_given(campaign, reward), above)
+    return found
+
+
+def _given(campaign: Campaign, reward: Reward) -> dict[str, Any]:
     given = {name: getattr(reward, name) for name in FIELDS_OF_REWARD}
     if reward.expires_at:
         given["expires_on"] = services.last_day(reward.expires_at, campaign.timezone).isoformat()
-    return history.terms(campaign) | history.flat(given, "reward.")
+    return given
 
 
 def _columns(row: Any, own: frozenset[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from amplify.core.errors import Conflict, Invalid
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.sharing import drafts
 from amplify.sharing.channel import Channel, Draft
-from amplify.sharing.page import card_of, disclosure_of
+from amplify.sharing.page import card_of, opening_of
 from amplify.sharing.services import link_for, open_share
 from amplify.sharing.tokens import Visit
 from amplify.sharing.wording import clean
@@ -44,7 +44,7 @@ def open_channel(
     draft = Draft(
         words=words,
         url=f"{base_url}/s/{link.code}",
-        disclosure=disclosure_of(visit.campaign, brand, locale),
+        disclosure=opening_of(session, visit.campaign, brand, locale),
         title=card_of(visit.campaign, brand, locale).title,
         answers=dict(answers),
     )

@@ -13,6 +13,7 @@ from amplify.core.errors import AmplifyError
 from amplify.core.i18n import best_language
 from amplify.core.i18n import gettext as _
 from amplify.sharing import drafts
+from amplify.sharing.benefits import offered, told
 from amplify.sharing.channel import Channel, Draft, registry
 from amplify.sharing.models import Advocate, Share, ShareLink
 from amplify.sharing.outcomes import Figure, outcomes
@@ -30,7 +31,8 @@ class Card:
 
 @dataclass
 class SharePage:
-    """Everything on the page. `words` is the draft; `direct`: links that scripts share without leaving the page."""
+    """Everything on the page. `words` is the draft; `benefit`: what friends get, if anything; `direct`: links that
+    scripts share without leaving the page."""
 
     token: str
     brand: Brand
@@ -41,6 +43,7 @@ class SharePage:
     card: Card
     room: int
     left: int
+    benefit: str = ""
     direct: dict[str, str] = field(default_factory=dict)
     figures: list[Figure] = field(default_factory=list)
     has_shared: bool = False
@@ -71,6 +74,12 @@ def disclosure_of(campaign: Campaign, brand: Brand, locale: str) -> str:
     return own or _("Advertising: I may get a reward when you follow my link.")
 
 
+def opening_of(session: Session, campaign: Campaign, brand: Brand, locale: str) -> str:
+    """What stands first in a share and cannot be removed: the disclosure, then what the friend gets, if anything."""
+    disclosure = disclosure_of(campaign, brand, locale)
+    return f"{disclosure} {told(session, campaign, locale)}".strip() if disclosure else ""
+
+
 def card_of(campaign: Campaign, brand: Brand, locale: str) -> Card:
     """The card of this campaign's links."""
     headline = campaign.text(locale, "headline", best_language(brand.default_locale))
@@ -83,7 +92,7 @@ def build(
 ) -> SharePage:
     """The page of this visit; `words` if the person typed some already. Makes the links that scripts share directly."""
     advocate, campaign = visit.advocate, visit.campaign
-    disclosure = disclosure_of(campaign, brand, locale)
+    disclosure = opening_of(session, campaign, brand, locale)
     if words is None:
         words = drafts.first_draft(session, brand, campaign, advocate, visit.response, locale)
     page = SharePage(
@@ -96,6 +105,7 @@ def build(
         card=card_of(campaign, brand, locale),
         room=_room("", disclosure, base_url),
         left=_room(words, disclosure, base_url),
+        benefit=offered(session, campaign, locale),
         figures=outcomes(session, advocate),
         has_shared=_has_shared(session, advocate),
     )

@@ -129,7 +129,7 @@ def link(token: str, name: str) -> ResponseReturnValue:
     if found is None:
         return redirect(f"/share/{token}", 303)
     url = f"{amplify().settings.base_url}/s/{found.code}"
-    draft = Draft(words="", url=url, disclosure=page.disclosure_of(visit.campaign, g.brand, _locale()))
+    draft = Draft(words="", url=url, disclosure=page.opening_of(db.session, visit.campaign, g.brand, _locale()))
     return render_template("sharing/link.html", token=token, channel=channel, link=found, url=url, draft=draft)
 
 

@@ -9,7 +9,7 @@ from amplify.campaigns.models import Campaign
 from amplify.core.i18n import best_language, force_locale
 from amplify.sharing.cards.content import CardContent, card_href, card_of_link, spoken_words
 from amplify.sharing.models import ShareLink
-from amplify.sharing.page import disclosure_of
+from amplify.sharing.page import opening_of
 
 # Networks cut a description between 150 and 300 characters; the rest is carried for nothing.
 DESCRIPTION_LENGTH = 280
@@ -41,20 +41,20 @@ class Preview:
 
 def preview_of(session: Session, link_id: int) -> Preview:
     """What the customer said with this link, else the campaign's words; the disclosure first when the
-    campaign is rewarded (16 CFR 255.5), since some networks keep the card for ever."""
+    campaign is rewarded (16 CFR 255.5), since some networks keep the card for ever; then what the friend gets."""
     link = session.get_one(ShareLink, link_id)
     brand = session.get_one(Brand, link.brand_id)
     campaign = session.get_one(Campaign, link.campaign_id)
     default = best_language(brand.default_locale)
     words = spoken_words(session, link) or campaign.text(link.locale, "share_text", default)
     with force_locale(link.locale):
-        disclosure = disclosure_of(campaign, brand, link.locale)
+        opening = opening_of(session, campaign, brand, link.locale)
     return Preview(
         brand=brand,
         code=link.code,
         locale=link.locale,
         title=campaign.text(link.locale, "headline", default),
-        description=_shortened(" ".join(f"{disclosure} {words}".split())),
+        description=_shortened(" ".join(f"{opening} {words}".split())),
         card=card_of_link(session, link, brand, campaign),
     )
 

@@ -106,6 +106,29 @@ def test_a_repeating_campaign_is_written_and_copied_by_script(campaigns: Command
     assert json.loads(campaigns("clone", str(first["id"]), "--name", "Autumn", "--json").output)["name"] == "Autumn"
 
 
+def test_what_friends_get_is_written_filled_and_counted_by_script(campaigns: Command, tmp_path: Path) -> None:
+    file, codes = tmp_path / "both.toml", tmp_path / "friends.txt"
+    file.write_text(
+        CAMPAIGN + '[friend]\ntype = "code_pool"\nname = { en = "10 % off" }\nvalue_minor = 300\ncurrency = "USD"\n'
+        'cap_day = 1\nwhen = "purchase"\nnew_only = true\n'
+    )
+    codes.write_text("HI-1\nHI-2\n")
+    made = campaigns("create", "--file", str(file), "--friend-codes", str(codes), "--json")
+    told = json.loads(made.stdout)
+    assert (told["friend_codes_added"], told["friend_codes_refused"]) == (2, 0)
+    number = str(told["id"])
+    assert json.loads(campaigns("dry-run", number, "--json").stdout)["friends"] == {
+        "enough_for": 2, "codes": 2, "cost_minor": 600, "cost_a_day_minor": 300,
+    }  # fmt: skip
+    assert json.loads(campaigns("show", number, "--json").stdout)["friends"] == {
+        "asked": 0, "given": 0, "redeemed": 0, "refused": {}, "spent_minor": 0, "currency": "USD",
+    }  # fmt: skip
+    file.write_text(CAMPAIGN + '[friend]\ntype = "manual"\nname = { en = "A cake" }\ncurrency = "USD"\n')
+    refused = campaigns("create", "--file", str(file))
+    assert refused.exit_code == 1
+    assert "friend.type" in refused.output
+
+
 def test_exclusion_lists_are_kept_by_script_and_named_in_a_campaigns_file(campaigns: Command, tmp_path: Path) -> None:
     def said(group: str, *words: str) -> Any:
         done = CliRunner().invoke(cli.cli, [group, *words, "--brand", "acme", "--json"])

@@ -57,7 +57,7 @@ def read(engine: Engine, campaign_id: int, chosen: set[int], journal: Sequence[C
         codes = session.execute(ours).all()
         return Evidence(
             chosen=chosen,
-            pushes=[Owed(p.advocate_id, p.code or "", p.message_id, p.state, p.amount_minor) for p in pushes],
+            pushes=[Owed(p.advocate_id or 0, p.code or "", p.message_id, p.state, p.amount_minor) for p in pushes],
             uploaded={row.code for row in codes},
             taken=[row.code for row in codes if row.push_id is not None],
             spent_minor=reward.spent_minor,

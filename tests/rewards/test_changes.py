@@ -46,7 +46,7 @@ def campaign(session: Session, brand: Brand) -> Campaign:
 
 def edit(session: Session, campaign: Campaign, gives: dict[str, Any] | None = None, **changes: Any) -> None:
     data = campaign_in(**SAME | changes)
-    writing.edit(session, campaign, data, reward_in(**gives or {}), "user:1", campaign.version)
+    writing.edit(session, campaign, data, writing.Gifts(reward_in(**gives or {})), "user:1", campaign.version)
 
 
 def changes_of(session: Session, campaign: Campaign) -> list[dict[str, Any]]:
@@ -70,7 +70,7 @@ def test_an_edit_is_kept_with_both_versions_of_each_field_that_differs(session: 
 
 def test_the_rule_and_the_end_of_a_reward_are_kept_too(session: Session, campaign: Campaign) -> None:
     edit(session, campaign, {"rule": {"trigger": "human_click", "at_least": 5}})
-    writing.edit(session, campaign, campaign_in(**SAME), None, "user:1", campaign.version)
+    writing.edit(session, campaign, campaign_in(**SAME), writing.Gifts(), "user:1", campaign.version)
     gone, ruled = changes_of(session, campaign)
     assert ruled == {"reward.rule.trigger": ["rank", "human_click"], "reward.rule.at_least": [0, 5]}
     assert gone["reward.type"] == ["generated_code", None]
@@ -152,7 +152,7 @@ def test_the_page_and_the_file_say_who_changed_what_in_words(
     words = REWARD_TEXTS | {"en": REWARD_TEXTS["en"] | {"headline": "=New <b>"}}
     gives = reward_in(budget_minor=5000, rule={"trigger": "human_click", "at_least": 5})
     data = campaign_in(**SAME | {"texts": words, "starts_local": "2030-06-02T09:00"})
-    writing.edit(session, campaign, data, gives, f"user:{user.id}", campaign.version)
+    writing.edit(session, campaign, data, writing.Gifts(gives), f"user:{user.id}", campaign.version)
     client.sign_in(user)
     page = client.get(f"/console/campaigns/{campaign.id}", query_string={"lang": lang}).text
     for said in (heading, label, language, kind, user.email, amount, "=New &lt;b&gt;", "2030"):

@@ -88,7 +88,7 @@ def audit(sessions: Sessions, mails: MailServer, crashes_while_sending: int = 0)
     with sessions() as session:
         rows = session.execute(sa.select(Push.advocate_id, Push.code, Push.message_id, Push.state)).all()
         campaign = session.scalars(sa.select(Campaign)).one()
-        found = faults([(a, c or "", m, s) for a, c, m, s in rows], mails, crashes_while_sending)
+        found = faults([(a or 0, c or "", m, s) for a, c, m, s in rows], mails, crashes_while_sending)
         found += [] if campaign.occurrence == 1 else ["it started more than once"]
         found += [] if is_balanced(session, campaign) else ["the budget is not what the ledger says"]
     return found

@@ -45,7 +45,7 @@ def started(session: Session, brand: Brand, people: int, holdout: int = 50, **re
 def groups(session: Session, campaign: Campaign) -> tuple[list[int], list[int]]:
     """The advocates who were rewarded and those who were kept back, best first."""
     kept = sa.select(LeftOut.advocate_id).where(LeftOut.campaign_id == campaign.id, LeftOut.rule == "holdout")
-    return [push.advocate_id for push in pushes_of(session, campaign)], list(
+    return [push.advocate_id or 0 for push in pushes_of(session, campaign)], list(
         session.scalars(kept.order_by(LeftOut.rank))
     )
 

@@ -55,7 +55,7 @@ def advocates(session: Session, brand: Brand) -> list[Advocate]:
 
 def steps(session: Session, campaign: Campaign) -> list[tuple[int, int]]:
     """(advocate, step) of every push, in order."""
-    return [(push.advocate_id, push.step) for push in pushes_of(session, campaign)]
+    return [(push.advocate_id or 0, push.step) for push in pushes_of(session, campaign)]
 
 
 def test_nothing_is_given_before_it_is_reached_and_one_push_then(

@@ -157,7 +157,7 @@ def test_a_live_one_cannot_be_made_to_outlive_them_either(session: Session) -> N
     again = campaign_in(name=campaign.name, texts=campaign.texts, audience=campaign.audience, repeats=WEEKLY)
     gives = reward_in(expires_on="2030-12-31")
     with pytest.raises(Invalid) as refused, session.begin_nested():
-        writing.edit(session, campaign, again, gives, "user:1", campaign.version)
+        writing.edit(session, campaign, again, writing.Gifts(gives), "user:1", campaign.version)
     assert (refused.value.field, refused.value.rule) == ("repeats.until", "after-last-day")
 
 

@@ -653,6 +653,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("side", sa.String(length=40), nullable=False),
         sa.Column("type", sa.String(length=40), nullable=False),
         sa.Column("name", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("value_minor", sa.BigInteger(), nullable=False),
@@ -674,7 +675,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_rewards_brand_id")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_rewards_campaign_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rewards")),
-        sa.UniqueConstraint("campaign_id", name=op.f("uq_rewards_campaign_id")),
+        sa.UniqueConstraint("campaign_id", "side", name=op.f("uq_rewards_campaign_id_side")),
     )
     with op.batch_alter_table("rewards", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_rewards_brand_id"), ["brand_id"], unique=False)
@@ -852,7 +853,7 @@ def upgrade() -> None:
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("occurrence", sa.Integer(), nullable=False),
-        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("reward_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("step", sa.Integer(), nullable=False),
@@ -1312,6 +1313,38 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run", "advocate_id", "click_id", name=op.f("pk_corrections")),
     )
     op.create_table(
+        "friends",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("visitor", sa.String(length=80), nullable=False),
+        sa.Column("mailbox", sa.String(length=64), nullable=False),
+        sa.Column("conversion_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("rule", sa.String(length=40), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_friends_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_friends_campaign_id")),
+        sa.ForeignKeyConstraint(["conversion_id"], ["conversions.id"], name=op.f("fk_friends_conversion_id")),
+        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_friends_link_id")),
+        sa.ForeignKeyConstraint(["push_id"], ["pushes.id"], name=op.f("fk_friends_push_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_friends")),
+        sa.UniqueConstraint("campaign_id", "visitor", name=op.f("uq_friends_campaign_id_visitor")),
+        sa.UniqueConstraint("push_id", name=op.f("uq_friends_push_id")),
+    )
+    with op.batch_alter_table("friends", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_friends_conversion_id"), ["conversion_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_friends_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(
+            "uq_friends_mailbox",
+            ["campaign_id", "mailbox"],
+            unique=True,
+            sqlite_where=sa.text("mailbox != ''"),
+            postgresql_where=sa.text("mailbox != ''"),
+        )
+
+    op.create_table(
         "order_claims",
         sa.Column(
             "conversion_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1437,6 +1470,14 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_order_claims_link_id"))
 
     op.drop_table("order_claims")
+    with op.batch_alter_table("friends", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_friends_mailbox", sqlite_where=sa.text("mailbox != ''"), postgresql_where=sa.text("mailbox != ''")
+        )
+        batch_op.drop_index(batch_op.f("ix_friends_link_id"))
+        batch_op.drop_index(batch_op.f("ix_friends_conversion_id"))
+
+    op.drop_table("friends")
     op.drop_table("corrections")
     with op.batch_alter_table("conversions", schema=None) as batch_op:
         batch_op.drop_index(

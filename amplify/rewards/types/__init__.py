@@ -44,6 +44,11 @@ class RewardType(ABC):
     # Who makes the reward, if it is not us.
     provider: ClassVar[Provider | None] = None
 
+    @property
+    def suits_friends(self) -> bool:
+        """Whether it can be given to somebody we do not know: a code that the shop shows them."""
+        return self.gives_codes and not self.is_task
+
     def read_settings(self, given: dict[str, Any]) -> dict[str, Any]:
         """The settings, checked. Raises Invalid naming "settings.<field>"."""
         try:
