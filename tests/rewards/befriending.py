@@ -71,12 +71,23 @@ def link_of(session: Session, campaign: Campaign, advocate: Advocate, channel: s
 
 
 def visit(
-    session: Session, link: ShareLink, visitor: int = 1, at: datetime | None = None, judged: bool = True, **facts: Any
+    session: Session,
+    link: ShareLink,
+    visitor: int = 1,
+    at: datetime | None = None,
+    judged: bool = True,
+    language: str = "en",
+    **facts: Any,
 ) -> uuid.UUID:
     """A click of the visitor-th network, by a browser unless `facts` say otherwise; its token."""
     address = f"198.{18 + visitor // 250}.{visitor % 250}.7"
     click = record_click(
-        session, link.id, hit(**facts), address=address, secret=SECRET, at=at or clock.now() - timedelta(minutes=5)
+        session,
+        link.id,
+        hit(**facts)._replace(language=language),
+        address=address,
+        secret=SECRET,
+        at=at or clock.now() - timedelta(minutes=5),
     )
     session.flush()
     if judged:

@@ -95,10 +95,10 @@ def test_a_refusal_names_its_rule_and_is_noted(
     [
         ({"click_id": str(uuid.uuid4())}, 404, "click-unknown"),
         ({"order_id": "A-1"}, 404, "click-unknown"),
-        ({}, 422, "missing"),
+        ({}, 422, "required"),
         ({"click_id": "7"}, 422, "uuid-parsing"),
         ({"click_id": str(uuid.uuid4()), "friend_email": "nobody"}, 422, "email"),
-        ({"click_id": str(uuid.uuid4()), "code": "X"}, 422, "extra-forbidden"),
+        ({"click_id": str(uuid.uuid4()), "code": "X"}, 422, "unknown-field"),
     ],
 )
 def test_a_question_that_cannot_be_answered_is_told_why(

@@ -96,7 +96,7 @@ def test_a_change_of_the_friends_side_stands_in_the_history(session: Session, ma
     assert marketer.post_form(f"/console/campaigns/{campaign.id}/edit", FORM | FRIEND_FORM | changed).status_code == 302
     rows = list(csv.reader(io.StringIO(marketer.get(f"/console/campaigns/{campaign.id}/history.csv").text)))
     assert {(row[3], row[4], row[5]) for row in rows[1:]} == {
-        ("Budget for friends", "$90.00", "$120.00"), ("Only for new customers", "yes", "no"),
+        ("Budget for friends (USD)", "$90.00", "$120.00"), ("Only for new customers", "yes", "no"),
     }  # fmt: skip
 
 
