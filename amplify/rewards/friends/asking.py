@@ -157,7 +157,7 @@ def _noted(session: Session, claim: Claim, known: Friend | None, rule: str) -> F
 def _give(session: Session, claim: Claim, friend: Friend, locale: str) -> None:
     """A push with its code, budget and caps for the friend; the rule on their row, if there is no code."""
     reward, campaign = claim.reward, claim.campaign
-    one = Candidate(claim.link.advocate_id, 0, 0.0, "", locale)
+    one = Candidate(claim.link.advocate_id, 0, locale)
     codes = take_codes(session, reward, [one])
     if one.rule is not None:
         friend.rule = one.rule
