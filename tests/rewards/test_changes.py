@@ -85,7 +85,7 @@ def test_where_nothing_changed_or_a_change_was_refused_nothing_is_kept(session: 
 
 
 def test_every_column_that_staff_write_is_told(session: Session) -> None:
-    derived = {"brand_id", "is_rewarded", "expires_at", "currency"}
+    derived = {"brand_id", "is_rewarded", "expires_at", "currency", "side"}
     times = {"starts_local", "ends_local"}
     told = set(history.FIELDS) | set(writing.FIELDS_OF_REWARD)
     of_campaign = {column.key for column in Campaign.__mapper__.column_attrs} - writing.OWN | times

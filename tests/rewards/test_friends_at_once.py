@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
@@ -38,11 +39,12 @@ def prepared(sessions: Sessions, visitors: int, **friend: Any) -> tuple[int, int
 
 
 def answer(sessions: Sessions, brand_id: int, token: uuid.UUID) -> Answer:
+    """Asked until it is answered: a shop, too, comes again when the database is busy."""
     while True:
         try:
             with sessions() as session, session.begin():
                 return asked(session, session.get_one(Brand, brand_id), token)
-        except Unsettled:
+        except (Unsettled, OperationalError):
             continue
 
 
@@ -66,11 +68,11 @@ def test_sixteen_who_ask_for_one_friend_get_one_code(sessions: Sessions, kind: s
 def test_sixteen_who_ask_for_many_friends_never_give_more_than_there_is(
     sessions: Sessions, more: dict[str, Any], rule: str
 ) -> None:
-    brand_id, campaign_id, tokens, _key = prepared(sessions, 24, **more)
+    brand_id, campaign_id, tokens, _key = prepared(sessions, 12, **more)
 
     def shop(number: int) -> list[str]:
-        turned = tokens[number:] + tokens[:number]
-        return [answer(sessions, brand_id, token).rule for token in turned]
+        turned = tokens[number % 12 :] + tokens[: number % 12]
+        return [answer(sessions, brand_id, token).rule for token in turned[:6]]
 
     rules = {told for each in at_once(WRITERS, shop) for told in each}  # type: ignore[attr-defined]
     assert rules == {"", rule}
@@ -78,7 +80,7 @@ def test_sixteen_who_ask_for_many_friends_never_give_more_than_there_is(
         campaign = session.get_one(Campaign, campaign_id)
         pushes = friends_pushes(session, campaign)
         assert len(pushes) == len({push.code for push in pushes}) == len({push.rank for push in pushes}) == 7
-        assert session.scalar(sa.select(sa.func.count(Friend.id))) == 24
+        assert session.scalar(sa.select(sa.func.count(Friend.id))) == 12
         assert session.scalar(sa.select(sa.func.count(Friend.push_id.distinct()))) == 7
         taken = session.scalars(sa.select(RewardCode.push_id).where(RewardCode.push_id.is_not(None))).all()
         assert len(taken) == (7 if "codes" in more else 0)
