@@ -44,8 +44,11 @@ def answer(sessions: Sessions, brand_id: int, token: uuid.UUID) -> Answer:
         try:
             with sessions() as session, session.begin():
                 return asked(session, session.get_one(Brand, brand_id), token)
-        except (Unsettled, OperationalError):
+        except Unsettled:
             continue
+        except OperationalError as error:
+            if "database is locked" not in str(error):
+                raise
 
 
 @pytest.mark.parametrize("kind", ["code_pool", "generated_code"])
