@@ -192,5 +192,5 @@ def _hand_over(session: Session, claim: Claim, push_id: int) -> tuple[Push | Non
         return None, WAITS
     push.move("send")
     push.sent_at = claim.now
-    kind.told(session, push)
+    kind.told(session, claim.reward, [push.id])
     return push, ""
