@@ -75,6 +75,12 @@ def test_clicks_are_judged_again_and_the_standings_are_those_of_a_rebuild(kind: 
     assert figures[kind]["judged again"] > 0
 
 
+def test_a_farm_is_sent_to_the_top_the_middle_and_the_end_of_a_board() -> None:
+    figures = measured("farm", "--advocates", "60", "--keys", "200", "--seeds", "1")
+    assert figures["farms"] == 6
+    assert figures["up"] < 0.1
+
+
 def test_a_prepared_request_carries_its_host_and_its_length() -> None:
     raw = client.request("POST", "http://127.0.0.1:9/in/x", {"A": "b"}, b"{}")
     assert raw == b"POST /in/x HTTP/1.1\r\nHost: 127.0.0.1:9\r\nA: b\r\nContent-Length: 2\r\n\r\n{}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,20 +10,21 @@ from sqlalchemy.orm import Session
 
 from amplify.core.bulk import is_among
 from amplify.fraud.models import IN_FORCE, RiskCase
+from amplify.fraud.rushes import Rush
 
 
 @dataclass
 class Holds:
-    """Of one advocate: everything ("held" or "refused"), some orders, and the clicks of some days but for the first few
-    (as many as are usual for them)."""
+    """Of one advocate: everything ("held" or "refused"), some orders, and the clicks of some rushes but for the first
+    few (as many as are usual there)."""
 
     whole: str | None = None
-    days: dict[str, int] = field(default_factory=dict)
+    rushes: list[Rush] = field(default_factory=list)
     orders: set[int] = field(default_factory=set)
 
-    def cover_click(self, day: str, nth: int) -> bool:
-        """Whether the nth (1, 2, ...) human click of a day is held."""
-        return self.whole is not None or nth > self.days.get(day, nth)
+    def rush_of(self, link_id: int | None, at: datetime) -> Rush | None:
+        """The rush that a click lies in."""
+        return next((rush for rush in self.rushes if rush.covers(link_id, at)), None)
 
     def cover_order(self, conversion_id: int) -> bool:
         """Whether an order is held."""
@@ -32,15 +34,15 @@ class Holds:
 def in_force(session: Session, advocate_ids: Collection[int]) -> dict[int, Holds]:
     """The holds of those of these advocates who have any."""
     mine = is_among(session, RiskCase.advocate_id, advocate_ids), RiskCase.state.in_(IN_FORCE)
-    columns: Any = sa.select(RiskCase.advocate_id, RiskCase.kind, RiskCase.state, RiskCase.day)
-    columns = columns.add_columns(RiskCase.keeps, RiskCase.conversion_id)
+    columns: Any = sa.select(RiskCase.advocate_id, RiskCase.kind, RiskCase.state)
+    columns = columns.add_columns(RiskCase.rushes, RiskCase.conversion_id)
     found: dict[int, Holds] = {}
-    for advocate_id, kind, state, day, keeps, conversion_id in session.execute(columns.where(*mine)):
+    for advocate_id, kind, state, rushes, conversion_id in session.execute(columns.where(*mine)):
         holds = found.setdefault(advocate_id, Holds())
         if kind == "advocate":
             holds.whole = state
         elif kind == "day":
-            holds.days[day] = keeps
+            holds.rushes += [Rush(*rush) for rush in rushes]
         elif conversion_id is not None:
             holds.orders.add(conversion_id)
     return found

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +12,7 @@ from amplify.core import clock
 from amplify.core.bulk import is_among
 from amplify.core.events import publish
 from amplify.core.web import amplify
-from amplify.fraud import counting, signals
+from amplify.fraud import counting, rushes, signals
 from amplify.fraud.counting import hour_of
 from amplify.fraud.events import HoldsChanged
 from amplify.fraud.models import IN_FORCE, RiskCase, RiskHour, RiskNorm, RiskTouch
@@ -68,6 +67,9 @@ def _store(session: Session, brand: Brand, one: Signals, norms: Norms, stored: d
     """Write an advocate's cases; whether what is held of them is another now."""
     is_changed = False
     judged = judge(one, norms)
+    waiting = _rushes(
+        session, one.advocate_id, {day: said[0] for (_kind, _id, day), said in judged.items() if day and said}
+    )
     for key, reasons in judged.items():
         subject = _subject(one.advocate_id, *key)
         case = stored.get(subject)
@@ -78,19 +80,28 @@ def _store(session: Session, brand: Brand, one: Signals, norms: Norms, stored: d
             case = RiskCase(brand_id=brand.id, subject=subject, kind=kind, advocate_id=one.advocate_id, state="clear")
             case.conversion_id, case.day = conversion_id, day
             session.add(case)
-        is_changed |= _write(case, reasons, usual_day(one, case.day, norms) if case.day else 0)
+        is_changed |= _write(case, reasons, waiting.get(case.day, case.rushes or []))
         is_changed |= follow_thresholds(session, case, brand)
     return is_changed
 
 
-def _write(case: RiskCase, reasons: Sequence[Reason], keeps: int) -> bool:
+def _rushes(session: Session, advocate_id: int, busy: Mapping[str, Reason]) -> dict[str, list[Any]]:
+    """Which clicks wait on each day with a rush."""
+    if not busy:
+        return {}
+    hourly = rushes.read(session, advocate_id, busy)
+    found = {day: rushes.rushes_of(hourly, day, busy, reason.threshold) for day, reason in busy.items()}
+    return {day: rushes.as_json(rush) for day, rush in found.items()}
+
+
+def _write(case: RiskCase, reasons: Sequence[Reason], waiting: list[Any]) -> bool:
     """Whether other clicks of a held day count now."""
     said = [reason.as_json() for reason in reasons]
     if said != case.reasons or case.rules_version != RULES_VERSION:
         case.score, case.reasons, case.rules_version = score_of(reasons), said, RULES_VERSION
         case.scored_at = clock.now()
-    is_other = case.keeps != keeps and case.state in IN_FORCE
-    case.keeps = keeps
+    is_other = case.rushes != waiting and case.state in IN_FORCE
+    case.rushes = waiting
     return is_other
 
 
@@ -108,14 +119,6 @@ def judge(one: Signals, norms: Norms) -> Judged:
     for day, clicks in sorted(signals.clicks_by_day(one).items()):
         judged["day", None, day] = _said(weigh("day-rush", clicks, norm=norms[day].clicks_a_day))
     return judged
-
-
-def usual_day(one: Signals, day: str, norms: Norms) -> int:
-    """Human clicks of the advocate's average day in the four weeks before, leaving out days of a rush."""
-    since = (date.fromisoformat(day) - counting.WEEKS).isoformat()
-    before = {d: n for d, n in signals.clicks_by_day(one).items() if since <= d < day}
-    calm = sum(n for d, n in before.items() if weigh("day-rush", n, norm=norms[d].clicks_a_day) is None)
-    return round(calm / counting.WEEKS.days)
 
 
 def _advocate(one: Signals, norms: Norms) -> list[Reason]:

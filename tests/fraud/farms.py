@@ -1,5 +1,6 @@
-"""Data planted to be found, or not to be: a click farm, rings, and families of honest friends. Same seed, same data."""
+"""Data planted to be found, or not to be: click farms, rings, and families of honest friends. Same seed, same data."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
@@ -8,11 +9,14 @@ import sqlalchemy as sa
 
 from amplify.core.tokens import uuid7
 from amplify.core.web import amplify
+from amplify.leaderboards.boards import find_board
+from amplify.leaderboards.models import Standing
+from amplify.leaderboards.snapshots import ranking_order
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.buyers import key_of
 from amplify.tracking.models import Click, Conversion
 from amplify.tracking.services import track
-from tests.fraud.scene import mail_of
+from tests.fraud.scene import catch_up, mail_of
 from tests.tracking.world import CHROME, IPHONE, NOON, World
 
 AGENTS = (
@@ -23,25 +27,30 @@ AGENTS = (
     "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0",
     "Mozilla/5.0 (Android 15; Mobile; rv:132.0) Gecko/132.0 Firefox/132.0",
 )
+MACHINES = ("python-requests/2.32.3", "curl/8.5.0", "Mozilla/5.0 (compatible; SomeBot/1.0; +https://bot.example)")
+
+
+CHANNELS = ("x", "whatsapp", "email")
+# What friends leave of where they came from; a farm has it imitated.
+REFERRERS = ("", "t.co", "l.facebook.com", "www.linkedin.com")
 
 
 @dataclass
 class Board:
-    """Advocates with a link each."""
+    """Advocates with a link for each channel."""
 
     world: World
-    links: list[ShareLink] = field(default_factory=list)
+    links: dict[int, list[ShareLink]] = field(default_factory=dict)
 
 
-def a_board(world: World, random: Random, advocates: int, *, days: int = 20) -> Board:
-    """So many honest advocates, each visited by some people (a few by many) over the days before noon."""
+def a_board(world: World, random: Random, advocates: int, *, days: int = 28) -> Board:
+    """So many honest advocates, each visited by some people (a few by many) through three links, until noon."""
     board, clicks = Board(world), []
     for _ in range(advocates):
-        link = world.link(world.advocate())
-        board.links.append(link)
-        for _visit in range(1 + min(120, int(random.paretovariate(1.1) * 3))):
-            ago = timedelta(days=1 + random.random() * days)
-            clicks.append(a_click(random, link, ago))
+        advocate = world.advocate()
+        links = board.links[advocate.id] = [world.link(advocate, channel) for channel in CHANNELS]
+        for _visit in range(1 + min(300, int(random.paretovariate(1.1) * 3))):
+            clicks.append(a_click(random, random.choice(links), timedelta(days=random.random() * days)))
     store(world, clicks)
     return board
 
@@ -55,17 +64,45 @@ def a_click(random: Random, link: ShareLink, ago: timedelta) -> dict[str, object
         "method": "GET",
         "user_agent": random.choice(AGENTS),
         "visitor": f"{random.getrandbits(128):032x}",
+        "referrer_host": random.choice(REFERRERS),
     }
 
 
-def send_farm(board: Board, random: Random, keys: int, owner: ShareLink, *, hours: float = 30) -> None:
-    """So many visitors on one link, a day and a quarter long, up to noon."""
-    store(board.world, [a_click(random, owner, timedelta(hours=random.random() * hours)) for _ in range(keys)])
+def send_farm(board: Board, random: Random, keys: int, link: ShareLink, *, hours: float = 30) -> None:
+    """So many visitors on one link, a day and a quarter long, up to noon; every tenth says that it is a machine."""
+    clicks = [a_click(random, link, timedelta(hours=random.random() * hours)) for _ in range(keys)]
+    for click in clicks[::10]:
+        click["user_agent"] = random.choice(MACHINES)
+    store(board.world, clicks)
 
 
 def store(world: World, clicks: list[dict[str, object]]) -> None:
     """Clicks in the order in which they came."""
     world.session.execute(sa.insert(Click), sorted(clicks, key=lambda click: str(click["at"])))
+
+
+def ranks(world: World) -> dict[int, int]:
+    """Advocate -> rank on the brand's board."""
+    board = find_board(world.session, world.brand.id)
+    assert board is not None
+    ranked = sa.select(Standing.advocate_id).where(Standing.board_id == board.id, Standing.score_log.is_not(None))
+    order = world.session.scalars(ranked.order_by(*ranking_order()))
+    return {advocate_id: rank for rank, advocate_id in enumerate(order, 1)}
+
+
+def moved(world: World, seed: int, places: Sequence[float], *, advocates: int, keys: int) -> dict[float, float]:
+    """Place (0 the top, 1 the end) -> by what part of the board a farm moves who stands there: up is more than 0."""
+    random = Random(seed)  # noqa: S311
+    board = a_board(world, random, advocates)
+    catch_up(world, 5_000)
+    before = ranks(world)
+    order = sorted(before, key=before.__getitem__)
+    chosen = {place: order[int(place * len(order))] for place in places}
+    for who in chosen.values():
+        send_farm(board, random, keys, random.choice(board.links[who]))
+    catch_up(world, 5_000)
+    after = ranks(world)
+    return {place: (before[who] - after[who]) / len(before) for place, who in chosen.items()}
 
 
 @dataclass

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from amplify.core.errors import Conflict
 from amplify.fraud.models import RiskHour, RiskMailbox
-from amplify.fraud.rules import RULES, weigh
+from amplify.fraud.rules import RULES, RULES_VERSION, weigh
 from amplify.fraud.scoring import assess, touch_all
 from amplify.tracking.conversions import record_conversion
 from amplify.tracking.models import Conversion
@@ -151,7 +151,7 @@ def test_every_score_is_the_sum_of_its_reasons_and_names_its_rules_version(world
     catch_up(world)
     for case in cases(world).values():
         assert case.score == min(100, sum(reason["points"] for reason in case.reasons))
-        assert case.rules_version == 1
+        assert case.rules_version == RULES_VERSION
 
 
 def test_scores_are_the_same_in_whatever_batches_and_when_made_again(world: World) -> None:

@@ -1385,7 +1385,7 @@ def upgrade() -> None:
         sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("conversion_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("day", sa.String(length=10), nullable=False),
-        sa.Column("keeps", sa.BigInteger(), nullable=False),
+        sa.Column("rushes", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("score", sa.Integer(), nullable=False),
         sa.Column("reasons", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("rules_version", sa.Integer(), nullable=False),
