@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, Text200, UtcDateTime
+from amplify.fraud.objections import Objection
 from amplify.sharing.models import Advocate
 
 IN_FORCE = ("held", "refused")
@@ -94,8 +95,8 @@ class RiskCase(Base):
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), index=True)
     conversion_id: Mapped[int | None] = mapped_column(sa.ForeignKey("conversions.id"))
     day: Mapped[str] = mapped_column(sa.String(10), default="")
-    # Of a day that is held, so many clicks count all the same: what is usual for the advocate.
-    keeps: Mapped[int] = mapped_column(default=0)
+    # Which clicks of a day it is about: rushes.Rush as JSON lists.
+    rushes: Mapped[list[Any]] = mapped_column(default=list)
     score: Mapped[int] = mapped_column(sa.Integer, default=0)
     reasons: Mapped[list[Any]] = mapped_column(default=list)
     rules_version: Mapped[int] = mapped_column(sa.Integer, default=0)
@@ -132,16 +133,10 @@ class RiskDecision(Base):
     score: Mapped[int] = mapped_column(sa.Integer)
 
 
-class RiskAppeal(Base):
+class RiskAppeal(Objection, Base):
     """What a person says against a decision: one text for each decision."""
 
     __tablename__ = "risk_appeals"
 
-    id: Mapped[PrimaryKey]
-    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     case_id: Mapped[int] = mapped_column(sa.ForeignKey("risk_cases.id"), index=True)
     decision_id: Mapped[int] = mapped_column(sa.ForeignKey("risk_decisions.id"), unique=True)
-    text: Mapped[str] = mapped_column(sa.Text)
-    at: Mapped[Instant] = mapped_column(default=clock.now)
-    outcome: Mapped[Text40] = mapped_column(sa.String(40), default="open")  # open, accepted, rejected
-    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.fraud.models import IN_FORCE, RiskAppeal, RiskCase, RiskDecision, RiskHour
+from amplify.fraud.objections import PAGE
 from amplify.fraud.states import last_decision
 from amplify.sharing.models import Advocate, public_name
 from amplify.tracking.models import Conversion
 
-PAGE = 50
 SHOWN = ("open", "appealed", "accepted", "refused", "all")
 
 

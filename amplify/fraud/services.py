@@ -6,16 +6,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.accounts import audit
-from amplify.core import clock
-from amplify.core.errors import Conflict, Invalid, NotFound
+from amplify.core.errors import Invalid, NotFound
 from amplify.core.events import publish
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.fraud.events import HoldsChanged
 from amplify.fraud.models import IN_FORCE, RiskAppeal, RiskCase, RiskDecision
+from amplify.fraud.objections import held, known, said, unknown_appeal
 from amplify.fraud.states import close_appeals, last_decision, note
 
 VERDICTS = ("accepted", "refused")
-LONGEST = 1_000
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,7 @@ class Bulk:
 
 def case_of(session: Session, brand_id: int, case_id: int) -> RiskCase:
     """The case, held until the end: two people must not both decide it. Raises NotFound."""
-    mine = sa.select(RiskCase).where(RiskCase.brand_id == brand_id, RiskCase.id == case_id)
-    case = session.scalar(mine.with_for_update().execution_options(populate_existing=True))
-    if case is None:
-        raise NotFound(_l("There is no such case."), field="case", rule="case-unknown")
-    return case
+    return held(session, RiskCase, brand_id, case_id, _unknown())
 
 
 def decide(session: Session, case: RiskCase, verdict: str, *, actor: str, reason: str) -> RiskDecision:
@@ -43,7 +38,7 @@ def decide(session: Session, case: RiskCase, verdict: str, *, actor: str, reason
     """
     if verdict not in VERDICTS:
         raise Invalid("verdict", "verdict", _l("A case is accepted or refused."))
-    decision = _decide(session, case, verdict, actor, _text("reason", reason))
+    decision = _decide(session, case, verdict, actor, said("reason", reason))
     publish(session, HoldsChanged({case.advocate_id}))
     return decision
 
@@ -60,7 +55,7 @@ def decide_many(
     session: Session, brand_id: int, *, accept_below: int, refuse_above: int, actor: str, reason: str
 ) -> Bulk:
     """Accept every open case with a score below the one, refuse every one above the other; the rest stays open."""
-    text = _text("reason", reason)
+    text = said("reason", reason)
     cases = _open_cases(session, brand_id, accept_below, refuse_above)
     chosen = {"accepted": [c for c in cases if c.score < accept_below]}
     chosen["refused"] = [c for c in cases if c.score > refuse_above]
@@ -83,14 +78,13 @@ def appeal(session: Session, advocate_id: int, case_id: int, text: str) -> RiskA
     case = session.scalar(sa.select(RiskCase).where(*mine).with_for_update())
     decision = last_decision(session, case) if case is not None else None
     if case is None or decision is None:
-        raise NotFound(_l("There is no such case."), field="case", rule="case-unknown")
-    said = _text("text", text)
+        raise _unknown()
+    words = said("text", text)
     told = RiskAppeal.decision_id == decision.id
     waits = sa.and_(RiskAppeal.case_id == case.id, RiskAppeal.outcome == "open")
     if session.scalar(sa.select(RiskAppeal.id).where(sa.or_(told, waits)).limit(1)) is not None:
-        message = _l("You have told us about this decision already.")
-        raise Conflict(message, field="text", rule="appealed")
-    made = RiskAppeal(brand_id=case.brand_id, case_id=case.id, decision_id=decision.id, text=said, at=clock.now())
+        raise known()
+    made = RiskAppeal(brand_id=case.brand_id, case_id=case.id, decision_id=decision.id, text=words)
     session.add(made)
     session.flush()
     return made
@@ -98,11 +92,7 @@ def appeal(session: Session, advocate_id: int, case_id: int, text: str) -> RiskA
 
 def appeal_of(session: Session, brand_id: int, appeal_id: int) -> RiskAppeal:
     """The appeal, held until the end. Raises NotFound."""
-    mine = sa.select(RiskAppeal).where(RiskAppeal.brand_id == brand_id, RiskAppeal.id == appeal_id)
-    found = session.scalar(mine.with_for_update().execution_options(populate_existing=True))
-    if found is None:
-        raise NotFound(_l("There is no such appeal."), field="appeal", rule="appeal-unknown")
-    return found
+    return held(session, RiskAppeal, brand_id, appeal_id, unknown_appeal())
 
 
 def answer_appeal(session: Session, found: RiskAppeal, *, is_accepted: bool, actor: str, reason: str) -> None:
@@ -110,16 +100,14 @@ def answer_appeal(session: Session, found: RiskAppeal, *, is_accepted: bool, act
 
     Raises Conflict("answered"), Invalid("reason").
     """
-    if found.outcome != "open":
-        raise Conflict(_l("This appeal was answered already."), field="outcome", rule="answered")
-    said = _text("reason", reason)
+    words = said("reason", reason)
     case = case_of(session, found.brand_id, found.case_id)
-    found.outcome, found.answered_at = "accepted" if is_accepted else "rejected", clock.now()
+    found.answer(is_accepted=is_accepted)
     if is_accepted:
-        decide(session, case, "accepted", actor=actor, reason=said)
+        decide(session, case, "accepted", actor=actor, reason=words)
     else:
-        note(session, case, actor, said, state="upheld")
-        _log(session, case, "upheld", actor, said)
+        note(session, case, actor, words, state="upheld")
+        _log(session, case, "upheld", actor, words)
 
 
 def _decide(session: Session, case: RiskCase, verdict: str, actor: str, reason: str) -> RiskDecision:
@@ -144,8 +132,5 @@ def _open_cases(session: Session, brand_id: int, accept_below: int, refuse_above
     return list(session.scalars(mine.order_by(RiskCase.id).with_for_update()))
 
 
-def _text(field: str, text: str) -> str:
-    said = text.strip()
-    if not said or len(said) > LONGEST:
-        raise Invalid(field, "length", _l("Please write 1 to %(number)s characters.", number=LONGEST))
-    return said
+def _unknown() -> NotFound:
+    return NotFound(_l("There is no such case."), field="case", rule="case-unknown")

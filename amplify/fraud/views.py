@@ -1,6 +1,5 @@
 """The review queue for staff: cases by score with their reasons, decisions one by one and by threshold, appeals."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 from flask import Blueprint, Response, flash, g, redirect, render_template, request, url_for
@@ -9,14 +8,12 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from amplify.accounts import panels
-from amplify.accounts.forms import refuse
 from amplify.accounts.queries import actor_names
 from amplify.brands.models import Brand
 from amplify.core import nav
 from amplify.core.boundary import parse_query
 from amplify.core.charts import Chart, Series
 from amplify.core.db import db
-from amplify.core.errors import AmplifyError
 from amplify.core.forms import Form
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
@@ -25,6 +22,8 @@ from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.core.ui import moment
 from amplify.fraud import queries, services
+from amplify.fraud.answering import applied
+from amplify.fraud.answering import listing as paged
 from amplify.fraud.forms import AnswerForm, BulkForm, DecisionForm
 from amplify.fraud.models import RiskCase
 from amplify.fraud.wording import KINDS, OUTCOMES, STATES, reason_words
@@ -58,19 +57,8 @@ def listing() -> str:
     """The queue."""
     wanted = parse_query(Choice, request)
     rows, total = queries.queue(db.session, g.brand.id, show=wanted.show, page=wanted.page)
-    return render_template(
-        "fraud/queue.html",
-        rows=rows,
-        total=total,
-        page=wanted.page,
-        pages=-(-total // queries.PAGE),
-        show=wanted.show,
-        shown=SHOWN,
-        kinds=KINDS,
-        states=STATES,
-        words=reason_words,
-        csv=url_for(".listing_csv", show=wanted.show),
-    )
+    words = {"shown": SHOWN, "kinds": KINDS, "states": STATES, "words": reason_words}
+    return paged("fraud/queue.html", rows, total, wanted, **words)
 
 
 @blueprint.get("/list.csv")
@@ -140,7 +128,7 @@ def decide(case_id: int) -> ResponseReturnValue:
         verdict, reason = form.verdict.data, form.reason.data
         services.decide(db.session, case, verdict, actor=g.actor, reason=reason)
 
-    if (status := _applied(form, apply)) is not None:
+    if (status := applied(form, apply)) is not None:
         return _one(case, form, AnswerForm(formdata=None)), status
     return _done(_("The decision is in force."), case.id)
 
@@ -155,7 +143,7 @@ def answer(appeal_id: int) -> ResponseReturnValue:
         is_accepted, reason = form.outcome.data == "accepted", form.reason.data
         services.answer_appeal(db.session, found, is_accepted=is_accepted, actor=g.actor, reason=reason)
 
-    if (status := _applied(form, apply)) is not None:
+    if (status := applied(form, apply)) is not None:
         case = services.case_of(db.session, g.brand.id, found.case_id)
         return _one(case, DecisionForm(formdata=None), form), status
     return _done(_("The appeal is answered."), found.case_id)
@@ -183,24 +171,12 @@ def decide_many() -> ResponseReturnValue:
         else:
             found.append(services.bulk(db.session, g.brand.id, **limits))
 
-    if (status := _applied(form, apply)) is not None:
+    if (status := applied(form, apply)) is not None:
         return render_template("fraud/bulk.html", form=form, found=None), status
     if request.form.get("sure") != "1":
         return render_template("fraud/bulk.html", form=form, found=found[0])
     decided = found[0].accepted + found[0].refused
     return _done(ngettext("%(num)s case is decided.", "%(num)s cases are decided.", decided))
-
-
-def _applied(form: Form, apply: Callable[[], None]) -> int | None:
-    """Do what the form asks for; the status to answer with if the form or a rule refuses it."""
-    if not form.validate():
-        return 422
-    try:
-        apply()
-    except AmplifyError as refused:
-        refuse(form, refused)
-        return refused.status
-    return None
 
 
 def _done(message: str, case_id: int | None = None) -> ResponseReturnValue:

@@ -5,16 +5,14 @@ from typing import Literal
 from flask import Blueprint, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
-from wtforms import TextAreaField
-from wtforms.validators import InputRequired, Length
 
-from amplify.accounts.forms import refuse
 from amplify.core.boundary import parse_query
 from amplify.core.db import db
-from amplify.core.errors import AmplifyError, NotFound
+from amplify.core.errors import NotFound
 from amplify.core.forms import Form
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import public
+from amplify.fraud.answering import applied, text_field
 from amplify.leaderboards import appeals
 from amplify.leaderboards.appealable import Thing, appeals_about, kept, thing_of
 from amplify.leaderboards.visiting import private, visit_of
@@ -36,12 +34,9 @@ class KeptFilter(BaseModel):
 class AppealForm(Form):
     """What the person says."""
 
-    text = TextAreaField(
+    text = text_field(
         _l("Is this a mistake? Tell us why."),
-        [InputRequired(_l("Please fill this in.")), Length(max=appeals.LONGEST)],
-        description=_l(
-            "For example: “This was my friend Ana, not a machine.” Somebody of the brand reads it and answers."
-        ),
+        _l("For example: “This was my friend Ana, not a machine.” Somebody of the brand reads it and answers."),
     )
 
 
@@ -79,13 +74,12 @@ def appeal(token: str, subject: str) -> ResponseReturnValue:
     """Tell us."""
     visit, form = visit_of(token), AppealForm()
     thing = _mine(visit, subject)
-    if not form.validate():
-        return _page(token, thing, form), 422
-    try:
+
+    def apply() -> None:
         appeals.appeal(db.session, visit.advocate, thing.subject, form.text.data)
-    except AmplifyError as refused:
-        refuse(form, refused)
-        return _page(token, thing, form), refused.status
+
+    if (status := applied(form, apply)) is not None:
+        return _page(token, thing, form), status
     db.session.commit()
     return redirect(f"/board/{token}/why#appeals", 303)
 

@@ -15,8 +15,9 @@ from amplify.brands.models import Brand
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore
 from amplify.core.db import close_fence
-from amplify.core.errors import Conflict, Invalid, NotFound, TooMany
+from amplify.core.errors import NotFound, TooMany
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.fraud.objections import held, known, said, unknown_appeal
 from amplify.leaderboards.appealable import CAUSE_OF, Thing, thing_about, thing_of
 from amplify.leaderboards.decided import GIVEN_BACK, RESTORED
 from amplify.leaderboards.models import EntryAppeal, PointsEntry
@@ -24,7 +25,6 @@ from amplify.leaderboards.reactions import FENCE, entry_of, reversal_of, write
 from amplify.leaderboards.set_aside import again
 from amplify.sharing.models import Advocate
 
-LONGEST = 1_000
 # One person's appeals in a day.
 MOST, DAY = 10, timedelta(days=1)
 
@@ -40,7 +40,7 @@ def appeal(session: Session, advocate: Advocate, subject: str, text: str) -> Ent
     row = {
         "brand_id": advocate.brand_id, "advocate_id": advocate.id, "subject": thing.subject,
         "wants_counted": not thing.counts, "link_id": thing.link.id, "occurred_at": thing.at,
-        "verdict": thing.verdict, "rule": thing.rule, "text": _text("text", text), "at": clock.now(), "outcome": "open",
+        "verdict": thing.verdict, "rule": thing.rule, "text": said("text", text), "at": clock.now(), "outcome": "open",
         "reason": "", "answered_by": "",
     }  # fmt: skip
     _check_rate(session, advocate)
@@ -48,17 +48,13 @@ def appeal(session: Session, advocate: Advocate, subject: str, text: str) -> Ent
     waits = about, EntryAppeal.outcome.in_(("open", "accepted"))
     is_known = session.scalar(sa.select(EntryAppeal.id).where(*waits).limit(1)) is not None
     if is_known or not insert_ignore(session, EntryAppeal, [row]):
-        raise Conflict(_l("You have told us about this already."), field="text", rule="appealed")
+        raise known()
     return session.scalars(sa.select(EntryAppeal).where(about, EntryAppeal.outcome == "open")).one()
 
 
 def appeal_of(session: Session, brand_id: int, appeal_id: int) -> EntryAppeal:
     """The appeal, held until the end: two people must not both answer it. Raises NotFound."""
-    mine = sa.select(EntryAppeal).where(EntryAppeal.brand_id == brand_id, EntryAppeal.id == appeal_id)
-    found = session.scalar(mine.with_for_update().execution_options(populate_existing=True))
-    if found is None:
-        raise NotFound(_l("There is no such appeal."), field="appeal", rule="appeal-unknown")
-    return found
+    return held(session, EntryAppeal, brand_id, appeal_id, unknown_appeal())
 
 
 def answer(session: Session, found: EntryAppeal, *, is_accepted: bool, actor: str, reason: str) -> None:
@@ -66,17 +62,17 @@ def answer(session: Session, found: EntryAppeal, *, is_accepted: bool, actor: st
 
     Raises Conflict("answered"), Invalid("reason").
     """
-    if found.outcome != "open":
-        raise Conflict(_l("This appeal was answered already."), field="outcome", rule="answered")
-    said = _text("reason", reason)
+    words = said("reason", reason)
+    found.check_open()
     # No rule may write about it between what is read now and the decision's entry.
     close_fence(session, FENCE)
     thing = thing_about(session, found)
     if is_accepted and thing.counts != found.wants_counted:
         write(session, [_restored(session, thing) if found.wants_counted else _taken_back(thing)])
-    found.outcome, found.reason = "accepted" if is_accepted else "rejected", said
-    found.answered_at, found.answered_by = clock.now(), actor
-    detail = {"subject": thing.subject, "verdict": thing.verdict, "rule": thing.rule, "reason": said}
+    # Only now: what is decided is written about no more.
+    found.answer(is_accepted=is_accepted)
+    found.reason, found.answered_by = words, actor
+    detail = {"subject": thing.subject, "verdict": thing.verdict, "rule": thing.rule, "reason": words}
     audit.record(session, found.brand_id, actor, f"appeal.{found.outcome}", "entry_appeal", found.id, detail)
     session.flush()
 
@@ -106,10 +102,3 @@ def _check_rate(session: Session, advocate: Advocate) -> None:
     if (session.scalar(sa.select(sa.func.count(EntryAppeal.id)).where(*lately)) or 0) >= MOST:
         message = _l("You can tell us about %(n)s things a day. Please come back tomorrow.", n=MOST)
         raise TooMany(message, retry_after=int(DAY.total_seconds()))
-
-
-def _text(field: str, text: str) -> str:
-    said = text.strip()
-    if not said or len(said) > LONGEST:
-        raise Invalid(field, "length", _l("Please write 1 to %(number)s characters.", number=LONGEST))
-    return said

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, Text200, UtcDateTime
+from amplify.fraud.objections import Objection
 from amplify.sharing.models import Advocate
 
 
@@ -231,7 +232,7 @@ class BoardLink(Base):
         return self.revoked_at is None and now < self.expires_at
 
 
-class EntryAppeal(Base):
+class EntryAppeal(Objection, Base):
     """What a person says about one click or order of theirs, and what staff decided. Its outcome, if they agreed, is an
     entry of the ledger, and no rule writes another about the same thing (`decided.py`)."""
 
@@ -242,8 +243,6 @@ class EntryAppeal(Base):
         sa.Index("ix_entry_appeals_queue", "brand_id", "outcome", "id"),
     )
 
-    id: Mapped[PrimaryKey]
-    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), index=True)
     subject: Mapped[Text80]  # "click:91", "conversion:7"
     wants_counted: Mapped[bool] = mapped_column()  # it did not count when they said so; else: it did, and should not
@@ -252,11 +251,7 @@ class EntryAppeal(Base):
     occurred_at: Mapped[Instant]
     verdict: Mapped[Text80]
     rule: Mapped[Text80]
-    text: Mapped[str] = mapped_column(sa.Text)
-    at: Mapped[Instant] = mapped_column(default=clock.now)
-    outcome: Mapped[Text40] = mapped_column(sa.String(40), default="open")  # open, accepted, rejected
     reason: Mapped[str] = mapped_column(sa.Text, default="")  # the staff's; the person reads it
     answered_by: Mapped[Text200] = mapped_column(sa.String(200), default="")
-    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     advocate: Mapped[Advocate] = relationship()

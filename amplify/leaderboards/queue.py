@@ -7,10 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from amplify.fraud.objections import PAGE
 from amplify.leaderboards.models import EntryAppeal
 from amplify.sharing.models import Advocate, public_name
-
-PAGE = 50
 
 
 @dataclass(frozen=True)
