@@ -8,29 +8,28 @@ from flask import Blueprint, Response, flash, g, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
-from wtforms import RadioField, TextAreaField
-from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, Length
 
 from amplify.accounts import panels
-from amplify.accounts.forms import refuse
 from amplify.accounts.queries import actor_names
 from amplify.brands.models import Brand
 from amplify.core import clock, nav
 from amplify.core.boundary import parse_query
 from amplify.core.db import db
-from amplify.core.errors import AmplifyError, NotFound
+from amplify.core.errors import NotFound
 from amplify.core.forms import Form
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.i18n import ngettext
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
+from amplify.fraud.answering import applied, choice_field, text_field
+from amplify.fraud.answering import listing as paged
 from amplify.leaderboards import appeals, queue
 from amplify.leaderboards.appealable import appeals_of, thing_about
 from amplify.leaderboards.explain import Line, why
 from amplify.leaderboards.models import EntryAppeal
-from amplify.leaderboards.wording import CAUSES, OUTCOMES, TAKEN_BACK, THINGS, state_words, words_of
+from amplify.leaderboards.places import places
+from amplify.leaderboards.wording import CAUSES, OUTCOMES, TAKEN_BACK, THINGS, WINDOWS, state_words, words_of
 from amplify.sharing.models import Advocate
 from amplify.tracking.console import channel_label
 
@@ -56,19 +55,8 @@ class Choice(BaseModel):
 class AnswerForm(Form):
     """The answer to an appeal."""
 
-    outcome = RadioField(
-        _l("Answer"),
-        [InputRequired(_l("Please fill this in."))],
-        choices=[
-            SelectChoice("accepted", _l("They are right: put it right")),
-            SelectChoice("rejected", _l("It stays as it is")),
-        ],
-    )
-    reason = TextAreaField(
-        _l("Reason"),
-        [InputRequired(_l("Please fill this in.")), Length(max=appeals.LONGEST)],
-        description=_l("The person reads it. It is kept in the audit log too."),
-    )
+    outcome = choice_field(_l("Answer"), accepted=_l("They are right: put it right"), rejected=_l("It stays as it is"))
+    reason = text_field(_l("Reason"), _l("The person reads it. It is kept in the audit log too."))
 
 
 @blueprint.get("/appeals")
@@ -77,19 +65,8 @@ def listing() -> str:
     """The queue: the oldest first, while they wait."""
     wanted = parse_query(Choice, request)
     rows, total = queue.page(db.session, g.brand.id, wanted.show, wanted.page)
-    return render_template(
-        "leaderboards/appeals.html",
-        rows=rows,
-        total=total,
-        page=wanted.page,
-        pages=-(-total // queue.PAGE),
-        show=wanted.show,
-        shown=SHOWN,
-        things=THINGS,
-        wishes=WISHES,
-        outcomes=OUTCOMES,
-        csv=url_for(".listing_csv", show=wanted.show),
-    )
+    words = {"shown": SHOWN, "things": THINGS, "wishes": WISHES, "outcomes": OUTCOMES}
+    return paged("leaderboards/appeals.html", rows, total, wanted, **words)
 
 
 @blueprint.get("/appeals.csv")
@@ -119,14 +96,13 @@ def one(appeal_id: int) -> str:
 def answer(appeal_id: int) -> ResponseReturnValue:
     """Agree, or leave it as it is."""
     found, form = appeals.appeal_of(db.session, g.brand.id, appeal_id), AnswerForm()
-    if not form.validate():
-        return _one(found, form), 422
-    is_accepted = form.outcome.data == "accepted"
-    try:
-        appeals.answer(db.session, found, is_accepted=is_accepted, actor=g.actor, reason=form.reason.data)
-    except AmplifyError as refused:
-        refuse(form, refused)
-        return _one(found, form), refused.status
+
+    def apply() -> None:
+        is_accepted, reason = form.outcome.data == "accepted", form.reason.data
+        appeals.answer(db.session, found, is_accepted=is_accepted, actor=g.actor, reason=reason)
+
+    if (status := applied(form, apply)) is not None:
+        return _one(found, form), status
     db.session.commit()
     flash(_("The appeal is answered."), "success")
     return redirect(url_for(".one", appeal_id=found.id), 303)
@@ -160,6 +136,7 @@ def explanation(advocate_id: int) -> str:
         "leaderboards/staff_why.html",
         advocate=advocate,
         name=advocate.public_name,
+        places=[(WINDOWS[str(one.days or "all")], one) for one in places(db.session, advocate)],
         why=explained,
         lines=explained.counted[:LINES],
         not_counted=[(one, words_of(one.what, one.verdict)) for one in explained.not_counted],

@@ -1,5 +1,6 @@
 """Why a score is what it is: every entry with its worth now, adding up to it, and what did not count, by rule."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from amplify.leaderboards.appealable import CAUSE_OF
 from amplify.leaderboards.boards import WHOLE_BRAND
+from amplify.leaderboards.days import day_of, first_day
 from amplify.leaderboards.decay import in_hundredths, worth_now
 from amplify.leaderboards.decided import COUNTS_AS, subject_of
 from amplify.leaderboards.folding import BoardName, boards_of
@@ -52,10 +54,21 @@ class Why:
 
     half_life_days: float
     weights: Mapping[str, Any]
+    # Of the last so many days, undecayed; 0: of all time, decayed.
+    days: int
     counted: Sequence[Line]
     recognised: Sequence[Line]
     not_counted: Sequence[NotCounted]
     raw_clicks: int
+
+    @property
+    def in_short(self) -> list[tuple[str, int, int]]:
+        """Cause, how many entries, and their part of the score in 1/100: the most first. Adds up to the score too."""
+        worth: Counter[str] = Counter()
+        for line in self.counted:
+            worth[line.cause] += line.worth_hundredths
+        number = Counter(line.cause for line in self.counted)
+        return [(cause, number[cause], hundredths) for cause, hundredths in worth.most_common()]
 
     @property
     def score_hundredths(self) -> int:
@@ -63,22 +76,26 @@ class Why:
         return sum(line.worth_hundredths for line in self.counted)
 
 
-def why(session: Session, advocate: Advocate, now: datetime, board: BoardName = WHOLE_BRAND) -> Why:
-    """Why an advocate has the score they have on a board, newest entry first.
+def why(session: Session, advocate: Advocate, now: datetime, board: BoardName = WHOLE_BRAND, *, days: int = 0) -> Why:
+    """Why an advocate has the score they have on a board of all time, or of the last `days`, newest entry first.
 
     `counted` is what the score is made of; `recognised` are acts of sharing, which the brand sees and which never count
     toward rewards (product.md rule 2).
     """
     rules = in_force(session, advocate.brand_id)
     entries = _entries(session, advocate, board)
+    if days:
+        entries = [pair for pair in entries if day_of(pair[0].occurred_at) >= first_day(days, now)]
     counted = [pair for pair in entries if pair[0].is_reward_eligible]
     recognised = [pair for pair in entries if not pair[0].is_reward_eligible]
     reversals = {entry.reverses_id: entry.cause for entry, _ in entries if entry.reverses_id is not None}
+    age = None if days else now
     return Why(
         half_life_days=rules.half_life_days,
         weights=rules.weights,
-        counted=_lines(counted, reversals, now, rules),
-        recognised=_lines(recognised, reversals, now, rules),
+        days=days,
+        counted=_lines(counted, reversals, rules, age),
+        recognised=_lines(recognised, reversals, rules, age),
         not_counted=[*_clicks_not_counted(session, advocate.id), *_orders_not_counted(session, advocate.id)],
         raw_clicks=_raw_clicks(session, advocate.id),
     )
@@ -95,11 +112,15 @@ def _entries(session: Session, advocate: Advocate, board: BoardName) -> list[tup
 
 
 def _lines(
-    entries: Sequence[tuple[PointsEntry, str]], reversals: dict[int, str], now: datetime, rules: Rules
+    entries: Sequence[tuple[PointsEntry, str]], reversals: dict[int, str], rules: Rules, now: datetime | None
 ) -> list[Line]:
+    """`now` None: not decayed."""
     worth = _points(entries, rules)
     worths = in_hundredths(
-        [worth_now(worth[entry.id], entry.occurred_at, now, rules.half_life_days) for entry, _ in entries]
+        [
+            worth_now(worth[entry.id], entry.occurred_at, now or entry.occurred_at, rules.half_life_days)
+            for entry, _ in entries
+        ]
     )
     return [
         Line(

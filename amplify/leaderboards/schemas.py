@@ -27,6 +27,12 @@ class BoardFilter(BaseModel):
         return None if value == "" else value
 
 
+class OwnFilter(BaseModel):
+    """Which board an advocate looks at: all time, the campaign they came with, or the last days."""
+
+    board: Literal["all", "campaign", "7", "30", "90"] = "all"
+
+
 class BoardQuery(BoardFilter):
     """What the resource takes."""
 

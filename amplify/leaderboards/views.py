@@ -1,6 +1,7 @@
 """The leaderboard as staff see it, and as each advocate sees it with their own place in it and the reasons."""
 
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, Response, g, render_template, request, url_for
 from flask_login import current_user
@@ -19,8 +20,11 @@ from amplify.leaderboards.asked import asked
 from amplify.leaderboards.boards import WHOLE_BRAND, board_name, find_board
 from amplify.leaderboards.explain import why
 from amplify.leaderboards.filters import board_filters
+from amplify.leaderboards.folding import BoardName
 from amplify.leaderboards.models import Board
-from amplify.leaderboards.schemas import BoardFilter
+from amplify.leaderboards.places import place
+from amplify.leaderboards.reactions import REWARD_ELIGIBLE
+from amplify.leaderboards.schemas import BoardFilter, OwnFilter
 from amplify.leaderboards.scoring import in_force
 from amplify.leaderboards.visiting import private, visit_of
 from amplify.leaderboards.wording import CAUSES, EXPLAINED, OUTCOMES, TAKEN_BACK, THINGS, TIES, WINDOWS, words_of
@@ -35,6 +39,8 @@ EXPORTED = 100_000
 TOP = 10
 NEIGHBOURS = 2
 LINES = 100
+# What earns the points of this page; recognition has a place of its own on it.
+EARNING = {cause: text for cause, text in EXPLAINED.items() if REWARD_ELIGIBLE[cause]}
 
 
 @blueprint.get("/console/leaderboard")
@@ -91,23 +97,36 @@ def export() -> Response:
 def board(token: str) -> Response:
     """The advocate's own view: the first ten, their own place, and who stands around them."""
     visit, now = visit_of(token), clock.now()
-    is_campaign = request.args.get("board") == "campaign"
-    name = board_name(campaign_id=visit.campaign.id) if is_campaign else WHOLE_BRAND
-    found = find_board(db.session, g.brand.id, name)
+    which, name, days = _which(visit)
+    found = find_board(db.session, g.brand.id, name, days=days)
     mine = queries.around(db.session, found, visit.advocate.id, NEIGHBOURS, now) if found else []
     own = next((row for row in mine if row.is_me), None)
     page = render_template(
         "leaderboards/board.html",
         token=token,
         advocate=visit.advocate,
-        campaign=visit.campaign,
-        is_campaign=is_campaign,
+        which=which,
+        boards=_own_boards(visit),
+        days=days,
         top=_top(found, visit, now),
         around=mine if own and own.rank > TOP else [],
         own=own,
         ranked=queries.size(db.session, found) if found else 0,
     )
     return private(page)
+
+
+def _which(visit: Visit) -> tuple[str, BoardName, int]:
+    """The board that is asked for: as the query names it, by its name, and how many days it holds (0: all time)."""
+    which = parse_query(OwnFilter, request).board
+    name = board_name(campaign_id=visit.campaign.id) if which == "campaign" else WHOLE_BRAND
+    return which, name, int(which) if which.isdecimal() else 0
+
+
+def _own_boards(visit: Visit) -> dict[str, Any]:
+    """What an advocate can choose from."""
+    days = {which: WINDOWS[which] for which in ("7", "30", "90")}
+    return {"all": _l("All time"), **days, "campaign": visit.campaign.name}
 
 
 def _top(found: Board | None, visit: Visit, now: datetime) -> list[queries.Row]:
@@ -120,10 +139,14 @@ def _top(found: Board | None, visit: Visit, now: datetime) -> list[queries.Row]:
 def explain(token: str) -> Response:
     """Every entry of the advocate's score, and what did not count, in plain words."""
     visit = visit_of(token)
-    explained = why(db.session, visit.advocate, clock.now())
+    which, name, days = _which(visit)
+    explained = why(db.session, visit.advocate, clock.now(), name, days=days)
     page = render_template(
         "leaderboards/why.html",
         token=token,
+        which=which,
+        boards=_own_boards(visit),
+        place=place(db.session, visit.advocate, name, days=days),
         why=explained,
         lines=explained.counted[:LINES],
         rest=sum(line.worth_hundredths for line in explained.counted[LINES:]),
@@ -131,7 +154,7 @@ def explain(token: str) -> Response:
         taken_back=TAKEN_BACK,
         checks=checks_of(db.session, visit.advocate.id),
         told=told_words,
-        weights=[(text, explained.weights.get(cause, 0)) for cause, text in EXPLAINED.items()],
+        weights=[(text, explained.weights.get(cause, 0)) for cause, text in EARNING.items()],
         not_counted=[(one, words_of(one.what, one.verdict)) for one in explained.not_counted],
         appeals=appeals_of(db.session, visit.advocate.id),
         outcomes=OUTCOMES,

@@ -260,6 +260,7 @@ def test_staff_read_the_evidence_and_only_admins_answer(
     assert "Quiet Otter 3" not in client.get("/console/appeals").text
     catch_up(world)
     explained = client.get(f"/console/advocates/{anna.id}/why").text
+    assert "number 1 of " in explained
     assert "it counts since you told us" in explained
     assert "She told us." in explained
     assert "click:" in client.get(f"/console/advocates/{anna.id}/why.csv").text
