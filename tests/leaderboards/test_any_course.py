@@ -7,6 +7,7 @@ from datetime import timedelta
 from itertools import count, pairwise
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 import time_machine
 from hypothesis import HealthCheck, settings
@@ -20,9 +21,12 @@ from amplify.core import clock, jobs
 from amplify.core.errors import Conflict, NotFound, TooMany
 from amplify.core.events import publish
 from amplify.customers.services import erase
+from amplify.fraud import services as fraud
+from amplify.fraud.models import RiskCase
+from amplify.fraud.scoring import assess
 from amplify.leaderboards import appeals, queries, services
 from amplify.leaderboards.days import WINDOWS
-from amplify.leaderboards.decay import worth_now
+from amplify.leaderboards.decay import score_at, worth_now
 from amplify.leaderboards.decided import COUNTS_AS, subject_of
 from amplify.leaderboards.histogram import LEVELS, WINDOW_LEVELS
 from amplify.leaderboards.models import Board, EntryAppeal, PointsEntry, ScoreCount, Standing
@@ -47,6 +51,8 @@ class Course(RuleBasedStateMachine):
 
     session: Session
     traveller: time_machine.Traveller
+    # What took effect, over all examples: what never does proves nothing.
+    happened: Counter[str]
     links = Bundle("links")
     clicks = Bundle("clicks")
     orders = Bundle("orders")
@@ -90,10 +96,12 @@ class Course(RuleBasedStateMachine):
         facts = {"refund_id": f"R{order}", "order_id": order, "amount_minor": 100, "currency": "EUR"}
         told = RefundIn.model_validate({**facts, "occurred_at": NOON.isoformat()})
         record_refund(self.session, self.world.brand.id, told)
+        self.happened["refund"] += 1
 
     @rule(milli=st.sampled_from([0, 1, 250, 1000, 7000]))
     def weights_change(self, milli: int) -> None:
         change_policy(self.session, self.world.brand, {"weights": {"human_click": milli}})
+        self.happened["weights"] += 1
 
     @rule(days=st.sampled_from([0.5, 7, 30, 3650]))
     def the_half_life_changes(self, days: float) -> None:
@@ -117,28 +125,41 @@ class Course(RuleBasedStateMachine):
         if self.advocates:
             customer = self.advocates[who % len(self.advocates)].customer
             assert customer is not None
+            self.happened["erased with points"] += bool(customer.erased_at is None and self.living_entries())
             erase(self.session, customer, "test")
 
     @rule(judged=FEW, folded=FEW)
     def the_worker_does_a_round(self, judged: int, folded: int) -> None:
         track(self.session, judged * 4)
+        assess(self.session, judged * 4)
         services.project(self.session, folded * 4)
         fold_windows(self.session, folded * 4)
+
+    @rule(which=st.integers(0, 99), verdict=st.sampled_from(fraud.VERDICTS))
+    def a_check_is_decided(self, which: int, verdict: str) -> None:
+        cases = self.session.scalars(sa.select(RiskCase).where(RiskCase.brand_id == self.world.brand.id)).all()
+        if cases:
+            self.happened[f"check {verdict}"] += 1
+            fraud.decide(self.session, cases[which % len(cases)], verdict, actor="user:1", reason="Looked at.")
 
     @rule(click=clicks, is_accepted=st.booleans())
     def a_visit_is_appealed(self, click: Click, is_accepted: bool) -> None:
         link = self.session.get_one(ShareLink, click.link_id)
         advocate = self.session.get_one(Advocate, link.advocate_id)
+        while track(self.session, 500):  # what is not judged cannot be appealed
+            pass
         told = None
         with suppress(NotFound, Conflict, TooMany):  # not judged yet, told already, or too many today
             told = appeals.appeal(self.session, advocate, f"click:{click.id}", "It was a friend.")
         if told:
+            self.happened[f"appeal {is_accepted=}"] += 1
             appeals.answer(self.session, told, is_accepted=is_accepted, actor="user:1", reason="We looked.")
 
     @rule(click=clicks, is_person=st.booleans())
     def a_visit_is_judged_again(self, click: Click, is_person: bool) -> None:
         pair = [(click, self.session.get_one(ShareLink, click.link_id))]
         publish(self.session, ClicksReclassified(pair if is_person else [], [] if is_person else pair))
+        self.happened[f"judged again {is_person=}"] += 1
 
     @invariant()
     def nothing_counts_twice_and_what_was_decided_is_so(self) -> None:
@@ -167,7 +188,7 @@ class Course(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "world"):
             self.the_worker_does_its_jobs()
-            while sum(work(self.session, 500) for work in (track, services.project, fold_windows)):
+            while sum(work(self.session, 500) for work in (track, assess, services.project, fold_windows)):
                 pass
             self.a_window_is_the_sum_of_its_days()
             self.ranks_are_those_of_a_naive_sort()
@@ -242,29 +263,43 @@ class Course(RuleBasedStateMachine):
         return int(self.world.brand.weights[COUNTS_AS.get(entry.cause, entry.cause)])
 
     def the_order_is_that_of_the_formula(self) -> None:
-        """sum(weight * 2^-(age in half-lives)), tomorrow and in a hundred days."""
+        """sum(weight * 2^-(age in half-lives)), tomorrow and in a hundred days; what is stored is worth just that."""
         brand = self.world.brand
         counted = [entry for entry in self.living_entries() if entry.is_reward_eligible]
         whole = Board.brand_id == brand.id, Board.kind == "brand", Board.days == 0
         ranked = sa.select(Standing.advocate_id).join(Board).where(*whole)
         by_log = ranked.where(Standing.score_log.is_not(None)).order_by(Standing.score_log.desc())
-        order = self.session.scalars(by_log).all()
+        stored: dict[int, float] = dict(self.session.execute(by_log.add_columns(Standing.score_log)).all())
+        order = list(stored)
         for days in (1, 100):
             worth = dict.fromkeys(order, 0.0)
+            later, days_each = NOON + timedelta(days=days), brand.half_life_days
             for entry in counted:
-                later, days_each = NOON + timedelta(days=days), brand.half_life_days
                 if weight := self.weight_of(entry):
                     worth[entry.advocate_id] += worth_now(weight, entry.occurred_at, later, days_each)
+            worths = {who: score_at(log, later, days_each) for who, log in stored.items()}
+            assert worth == pytest.approx(worths, rel=1e-6)
+            self.happened["standings compared with the formula"] += bool(worth)
             assert all(worth[better] >= worth[worse] * (1 - 1e-9) > 0 for better, worse in pairwise(order))
 
 
 def test_any_course_of_events_gives_what_a_rebuild_gives_and_ranks_as_a_naive_sort(
     world: World, noon: time_machine.Traveller
 ) -> None:
+    happened: Counter[str] = Counter()
+
     class Here(Course):
         session = world.session
         traveller = noon
 
+    Here.happened = happened
+
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    bounded = settings(max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=slow)
+    bounded = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=slow)
     run_state_machine_as_test(Here, settings=bounded)
+    never = {
+        "refund", "weights", "erased with points", "standings compared with the formula",
+        *(f"check {verdict}" for verdict in fraud.VERDICTS),
+        *(f"{what}={yes}" for what in ("appeal is_accepted", "judged again is_person") for yes in (True, False)),
+    } - {what for what, n in happened.items() if n}  # fmt: skip
+    assert never == set()
