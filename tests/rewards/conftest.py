@@ -1,4 +1,5 @@
-"""A database of its own for tests with real connections: what they commit stays, so it is shared with nobody."""
+"""A brand and three who share; and a database of its own for tests with real connections, shared with nobody: what
+they commit stays."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,10 +8,23 @@ import sqlalchemy as sa
 from apiflask import APIFlask
 from sqlalchemy.orm import Session, sessionmaker
 
+from amplify.brands.models import Brand
 from amplify.core import jobs
 from amplify.core.db import Base
+from amplify.sharing.models import Advocate
+from tests.rewards.making import make_advocates, make_brand
 
 Sessions = Callable[[], Session]
+
+
+@pytest.fixture
+def brand(session: Session) -> Brand:
+    return make_brand(session)
+
+
+@pytest.fixture
+def advocates(session: Session, brand: Brand) -> list[Advocate]:
+    return make_advocates(session, brand, 3)
 
 
 @pytest.fixture

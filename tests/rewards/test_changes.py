@@ -34,11 +34,6 @@ SAME = {"name": "Top 3", "texts": REWARD_TEXTS, "audience": {"kind": "top_n", "v
 
 
 @pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
-
-
-@pytest.fixture
 def campaign(session: Session, brand: Brand) -> Campaign:
     make_advocates(session, brand, 4)
     return make_rewarded(session, brand, top=3)

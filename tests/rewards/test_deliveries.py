@@ -22,11 +22,6 @@ PAGE = "/console/deliveries"
 
 
 @pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
-
-
-@pytest.fixture
 def campaign(session: Session, brand: Brand) -> Campaign:
     """Three rewards, two of which have failed for good; and an ask that has failed, too."""
     make_advocates(session, brand, 3)

@@ -23,7 +23,7 @@ from amplify.rewards import accounts, approving, services, tasks
 from amplify.rewards.expiring import expire
 from amplify.rewards.models import ProviderAccount, Push
 from tests.client import Client
-from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded, pushes_of, reward_of
+from tests.rewards.making import START, is_balanced, make_advocates, make_rewarded, pushes_of, reward_of
 from tests.world import a_brand, a_user
 
 
@@ -44,11 +44,6 @@ def begin(session: Session, brand: Brand, people: int = 3, **reward: Any) -> Cam
 
 def states(session: Session, campaign: Campaign) -> list[str]:
     return [push.state for push in pushes_of(session, campaign)]
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from amplify.tracking.models import Conversion
 from amplify.tracking.schemas import ConversionIn
 from amplify.tracking.services import track
 from tests.client import Client
-from tests.rewards.making import START, make_advocates, make_brand, make_rewarded, pushes_of
+from tests.rewards.making import START, make_advocates, make_rewarded, pushes_of
 from tests.tracking.world import World, click
 from tests.world import a_user
 
@@ -91,11 +91,6 @@ def measured_at(session: Session, campaign: Campaign, at: datetime = START + 10 
         found = measure(session, campaign)
     assert found is not None
     return found
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
 
 
 def test_what_has_not_started_is_not_measured(session: Session, brand: Brand) -> None:

@@ -31,8 +31,6 @@ from tests.rewards.making import (
     earn,
     give_back,
     is_balanced,
-    make_advocates,
-    make_brand,
     make_milestone,
     make_rewarded,
     pushes_of,
@@ -41,16 +39,6 @@ from tests.rewards.making import (
 )
 from tests.rewards.test_reviewing import check, decide
 from tests.rewards.test_start import customer_of, reward_mails, send, states
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
-
-
-@pytest.fixture
-def advocates(session: Session, brand: Brand) -> list[Advocate]:
-    return make_advocates(session, brand, 3)
 
 
 def steps(session: Session, campaign: Campaign) -> list[tuple[int, int]]:

@@ -26,7 +26,7 @@ from amplify.rewards.types import type_of
 from tests.rewards.fakes.gift_cards import FakeTango, FakeTremendous
 from tests.rewards.fakes.server import Fake, served
 from tests.rewards.fakes.shops import FakeShopify, FakeStripe
-from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded, pushes_of, reward_of
+from tests.rewards.making import START, is_balanced, make_advocates, make_rewarded, pushes_of, reward_of
 
 HERE = Client(allow_loopback=True, timeout_seconds=5)
 KEYS = {
@@ -40,11 +40,6 @@ FAKES: dict[str, type[Fake]] = {
 }  # fmt: skip
 GIFTS = ("tremendous", "tango")
 ALL = tuple(FAKES)
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
 
 
 @pytest.fixture(autouse=True)

@@ -15,13 +15,8 @@ from amplify.campaigns.models import Campaign
 from amplify.core.errors import Malformed
 from amplify.rewards.redeeming import redeem_codes
 from tests.client import Client
-from tests.rewards.making import START, make_advocates, make_brand, make_rewarded, pushes_of
+from tests.rewards.making import START, make_advocates, make_rewarded, pushes_of
 from tests.world import a_brand, a_user
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
 
 
 @pytest.fixture

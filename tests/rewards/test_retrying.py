@@ -18,15 +18,10 @@ from amplify.delivery.events import MessageNotSent
 from amplify.delivery.models import Message
 from amplify.rewards.retrying import failures, try_again
 from tests.client import Client
-from tests.rewards.making import START, is_balanced, make_advocates, make_brand, make_rewarded, pushes_of, reward_of
+from tests.rewards.making import START, is_balanced, make_advocates, make_rewarded, pushes_of, reward_of
 from tests.world import a_user
 
 FULL = "gave up after 19 attempts: 452 4.2.2 mailbox full"
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
 
 
 @pytest.fixture

@@ -15,23 +15,11 @@ from tests.rewards.making import (
     START,
     is_balanced,
     left_out_of,
-    make_advocates,
-    make_brand,
     make_rewarded,
     pushes_of,
     reward_of,
 )
 from tests.rewards.test_start import reward_mails, send, states
-
-
-@pytest.fixture
-def brand(session: Session) -> Brand:
-    return make_brand(session)
-
-
-@pytest.fixture
-def advocates(session: Session, brand: Brand) -> list[Advocate]:
-    return make_advocates(session, brand, 3)
 
 
 def check(session: Session, advocate: Advocate, state: str = "held") -> RiskCase:
