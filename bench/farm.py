@@ -45,7 +45,10 @@ def main(arguments: list[str]) -> dict[str, object]:
     parser.add_argument("--keys", type=int, default=10_000)
     parser.add_argument("--seeds", type=int, default=5)
     sizes = parser.parse_args(arguments)
-    found = [measure(seed, sizes.advocates, sizes.keys) for seed in range(1, sizes.seeds + 1)]
+    found = []
+    for seed in range(1, sizes.seeds + 1):
+        found.append(measure(seed, sizes.advocates, sizes.keys))
+        print(f"seed {seed}: {' '.join(f'{100 * part:+.1f}' for part in found[-1].values())} %", flush=True)
     rows = [[f"{place:.0%} from the top", *(100 * one[place] for one in found)] for place in PLACES]
     columns = ["owner", *(f"seed {seed}, %" for seed in range(1, sizes.seeds + 1))]
     table(f"{sizes.keys:,} keys on a board of {sizes.advocates:,}: moved by", columns, rows)
