@@ -33,6 +33,15 @@ def normal_form(address: str) -> str:
     return f"{local}@{domain}"
 
 
+def abridged(address: str) -> str:
+    """Enough of an address to tell it from others on a list, and not who it is: "p…2@mail.example". Whoever has to know
+    opens the person's page, or has them revealed with a reason."""
+    local, at, domain = address.rpartition("@")
+    if not at:
+        return address if ":" in address else f"…{address[-2:]}"
+    return f"{local[:1]}…{local[-1:] if len(local) > 2 else ''}@{domain}"
+
+
 def fingerprint(brand_id: int, address: str) -> str:
     """SHA-256 hex of brand and normal form: finds an address again without keeping it.
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, UtcDateTime
+from amplify.delivery.addresses import abridged
 
 
 class Message(Base):
@@ -49,6 +50,16 @@ class Message(Base):
     admitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def shown_to(self) -> str:
+        """Its address on a list."""
+        return abridged(self.address)
+
+    @property
+    def shown_reason(self) -> str:
+        """What was said, without the address: mail servers like to repeat it."""
+        return self.reason.replace(self.address, self.shown_to) if self.address else self.reason
 
     @property
     def is_to_be_sent(self) -> bool:

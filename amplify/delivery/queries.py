@@ -32,8 +32,8 @@ def rows(session: Session, brand_id: int, state: str = "") -> Iterator[tuple[Any
     found = _of(brand_id, state).order_by(Message.id).execution_options(yield_per=500)
     for one in session.scalars(found):
         sent = one.sent_at.isoformat() if one.sent_at else None
-        outcome = one.state, one.reason, one.attempts, sent
-        yield one.id, one.created_at.isoformat(), one.channel, one.template, one.address, *outcome
+        outcome = one.state, one.shown_reason, one.attempts, sent
+        yield one.id, one.created_at.isoformat(), one.channel, one.template, one.shown_to, *outcome
 
 
 def open_endpoints(session: Session, brand_id: int) -> Counter[str]:

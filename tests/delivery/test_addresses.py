@@ -3,6 +3,7 @@
 import pytest
 
 from amplify.delivery.addresses import fingerprint, normal_form
+from amplify.delivery.models import Message
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,17 @@ def test_no_other_providers_rules_are_guessed(one: str, other: str) -> None:
 def test_two_brands_do_not_share_fingerprints() -> None:
     assert fingerprint(1, "a@x.example") != fingerprint(2, "a@x.example")
     assert "a@x" not in fingerprint(1, "a@x.example")
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("ann.lee@mail.example", "a…e@mail.example"),
+        ("al@mail.example", "a…@mail.example"),
+        ("endpoint:7", "endpoint:7"),
+        ("+4915112345678", "…78"),
+    ],
+)
+def test_a_list_says_enough_to_tell_addresses_apart_and_not_who_they_are(address: str, shown: str) -> None:
+    said = Message(address=address, reason=f"550 <{address}> is full")
+    assert (said.shown_to, said.shown_reason) == (shown, f"550 <{shown}> is full")

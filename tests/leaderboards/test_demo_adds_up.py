@@ -62,7 +62,7 @@ def test_for_every_advocate_of_the_demo_the_listed_values_add_up_to_the_score(se
         assert abs(explained.score_hundredths / 100 - shown_at(standing, board, brand, now)) < 0.0051
         looked_at[board.days] += 1
     assert looked_at[0] > 50
-    assert min(looked_at.values()) > 10
+    assert min(looked_at.values()) > 3
 
 
 def number(text: str) -> Decimal:
@@ -82,7 +82,11 @@ def test_every_page_lists_values_that_add_up_to_the_points_it_shows_and_the_boar
     for advocate in session.scalars(sa.select(Advocate).where(Advocate.brand_id == brand.id)).all():
         token = share_page_token(signer, advocate, None, campaign.id)
         for choice, stored in CHOICES.items():
-            page = client.get(f"/board/{token}/why?board={choice}").text
+            answer = client.get(f"/board/{token}/why?board={choice}&lang=en")
+            if advocate.customer is None or advocate.customer.erased_at:
+                assert answer.status_code == 410
+                continue
+            page = answer.text
             (said,) = re.findall(r"Your points now: ([\d.,-]+)", page)
             listed = VALUE.findall(page.split('id="counted-heading"')[1].split("</section>")[0])
             *lines, together = [number(one) for one in listed] or [Decimal(0)]
