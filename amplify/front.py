@@ -16,7 +16,6 @@ from datetime import date, datetime
 from functools import lru_cache
 from math import ceil
 from typing import IO, Any
-from uuid import UUID
 
 import structlog
 from flask import Flask
@@ -31,20 +30,31 @@ from amplify.core.i18n import LANGUAGES, best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import access_of
 from amplify.core.settings import Settings, load
-from amplify.core.tokens import uuid7
+from amplify.core.tokens import dashed, uuid7_digits
 from amplify.leaderboards import live
 from amplify.leaderboards.shared_views import FOLLOW, STREAM_END, STREAM_START
 from amplify.leaderboards.streams import LET_GO, Streams
 from amplify.sharing.tokens import ME_COOKIE
 from amplify.tracking import visitors
 from amplify.tracking.link_cache import Guesses, LinkCache
-from amplify.tracking.recorder import LOST, recorder_for
-from amplify.tracking.redirect import HEADERS, RARE, Hit, Target, country_of, decide, read_hit, with_click
+from amplify.tracking.recorder import LOST, recorder_for, text_of
+from amplify.tracking.redirect import (
+    HEADERS,
+    RARE,
+    Hit,
+    Target,
+    country_of,
+    decide,
+    read_hit,
+    read_plain_hit,
+    with_click,
+)
 from amplify.tracking.services import find_targets
 
 PATH = "/s/"
 # As granian wants them: names in lower case.
 WAY_ON = [*((name.lower(), value) for name, value in HEADERS.items()), ("content-length", "0")]
+SPECIAL = RARE | {"cookie"}
 LINK_THREADS = 4
 # Pages that may wait for each thread; whoever comes then is told to come again.
 WAITING_PER_THREAD = 32
@@ -67,7 +77,7 @@ class Front:
     """The RSGI application of one process."""
 
     def __init__(self, app: Flask, settings: Settings) -> None:
-        self._app, self._settings = app, settings
+        self._app, self._settings, self._secret = app, settings, settings.secret
         self._hosts = frozenset(settings.hosts)
         self._country_header = settings.country_header.lower()
         self._pages = ThreadPoolExecutor(settings.threads, thread_name_prefix="pages")
@@ -76,6 +86,7 @@ class Front:
         self._links, self._guesses = LinkCache(self._find, self._threads), Guesses()
         self._streams = Streams(self._read_walls, settings.wall_streams)
         self._salt = (date.min, "")
+        self._turn = -1.0
         self._asked_salt: asyncio.Future[str] | None = None
         self._in_work = 0
         with app.app_context():
@@ -142,41 +153,51 @@ class Front:
         if target is None and (wait := self._guesses.wait_seconds(self._network(scope))):
             self._refuse(scope, protocol, 429, ceil(wait))
             return
-        if target is not None and scope.method == "GET" and self._is_plain(scope):
-            now = clock.now()
-            hit = read_hit("GET", scope.headers.get, is_own=False, has_rare=not RARE.isdisjoint(scope.headers.keys()))
-            answer = decide(hit, target, now)
-            if answer.kind == "redirect":
-                token = uuid7()
+        if target is not None and (hit := self._plain_hit(scope)):
+            now = self._now()
+            if decide(hit, target, now).kind == "redirect":
+                token = uuid7_digits()
                 stored = await self._store(token, target, hit, scope, now)
-                address = with_click(answer.url, str(token) if stored else None)
+                address = with_click(target.url, dashed(token) if stored else None)
                 protocol.response_empty(302, [("location", address), *WAY_ON])
                 return
         body = await bridge.read_body(scope, protocol, lambda: 0, 0)
         await self._loop.run_in_executor(self._threads, self._run, scope, body, protocol)
 
-    def _is_plain(self, scope: Scope) -> bool:
-        """A request nothing is special about."""
-        host, _, port = bridge.host_of(scope).rpartition(":")
+    def _plain_hit(self, scope: Scope) -> Hit | None:
+        """The facts of a request; None if anything is special about it, which is the page's to answer."""
         headers = scope.headers
-        return (host or port) in self._hosts and (
-            "cookie" not in headers or ME_COOKIE not in ";".join(headers.get_all("cookie"))
-        )
+        host, _, port = (headers.get("host") or bridge.host_of(scope)).rpartition(":")
+        if scope.method != "GET" or (host or port) not in self._hosts:
+            return None
+        if SPECIAL.isdisjoint(headers.keys()):
+            return read_plain_hit(headers.get)
+        if ME_COOKIE in ";".join(headers.get_all("cookie")):
+            return None
+        return read_hit("GET", headers.get, is_own=False)
 
-    def _store(self, token: UUID, target: Target, hit: Hit, scope: Scope, at: datetime) -> Awaitable[bool]:
+    def _now(self) -> datetime:
+        """One instant for all clicks of a turn of the loop, whose own time stands still meanwhile."""
+        turn = self._loop.time()
+        if turn != self._turn:
+            self._turn, self._instant = turn, clock.now()
+            self._text = text_of(self._instant)
+        return self._instant
+
+    def _store(self, token: str, target: Target, hit: Hit, scope: Scope, at: datetime) -> Awaitable[bool]:
         """Store this click with the next group; says whether it is on disk."""
         if self._salt[0] != at.date():
             return self._store_on_a_new_day(token, target, hit, scope, at)
-        visitor = visitors.key_of(self._settings.secret, self._salt[1], self._network(scope), hit.user_agent)
+        visitor = visitors.key_of(self._secret, self._salt[1], self._network(scope), hit.user_agent)
         country = country_of(scope.headers.get(self._country_header)) if self._country_header else ""
         return self._clicks.record(
             (
-                token, target.link_id, at, hit.method, hit.user_agent, hit.referrer_host, hit.language, country,
+                token, target.link_id, self._text, hit.method, hit.user_agent, hit.referrer_host, hit.language, country,
                 visitor, hit.purpose, hit.gpc, hit.is_own,
             )
         )  # fmt: skip
 
-    async def _store_on_a_new_day(self, token: UUID, target: Target, hit: Hit, scope: Scope, at: datetime) -> bool:
+    async def _store_on_a_new_day(self, token: str, target: Target, hit: Hit, scope: Scope, at: datetime) -> bool:
         try:
             self._salt = (at.date(), await self._salt_of(at))
         except Exception as error:  # the day's salt cannot be had: the database is away

@@ -44,24 +44,29 @@ def uuid7() -> uuid.UUID:
 
     Time order keeps the unique index appending at its right edge, whatever its size.
     """
-    millis = time.time_ns() // 1_000_000
-    value = (millis << 80) | _random_80_bits()
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return uuid.UUID(int=value)
+    return uuid.UUID(uuid7_digits())
 
 
-def _random_80_bits() -> int:
-    try:
-        return _drawn.pop()
-    except IndexError:
+def uuid7_digits() -> str:
+    """The same as its 32 hexadecimal digits, for whoever has no time to make an object of them."""
+    if not _drawn:
         # Asking the system lets go of the interpreter, which a busy click must then wait for: ask it seldom.
-        drawn = os.urandom(10 * DRAWN_AT_ONCE)
-        _drawn.extend(int.from_bytes(drawn[start : start + 10], "big") for start in range(10, len(drawn), 10))
-        return int.from_bytes(drawn[:10], "big")
+        drawn = os.urandom(10 * DRAWN_AT_ONCE).hex()
+        _drawn.extend(_versioned(drawn[start : start + 20]) for start in range(0, len(drawn), 20))
+    return f"{time.time_ns() // 1_000_000:012x}{_drawn.pop()}"
 
 
-_drawn: list[int] = []
+def dashed(digits: str) -> str:
+    """A UUID's digits as it is written."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _versioned(digits: str) -> str:
+    """80 random bits, in 6 of which version and variant are written."""
+    return f"7{digits[1:4]}{'89ab'[int(digits[4], 16) & 3]}{digits[5:]}"
+
+
+_drawn: list[str] = []
 os.register_at_fork(after_in_child=_drawn.clear)  # two processes must not draw the same
 
 

@@ -5,6 +5,7 @@ The Flask view is one front of it; a faster one may stand beside it and decide t
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,7 +20,10 @@ HEADERS = {
     "X-Robots-Tag": "noindex",
 }
 
+# Most requests have none of these, and seven questions cost more than one.
 RARE = frozenset({"sec-purpose", "purpose", "x-purpose", "x-moz", "sec-gpc", "dnt"})
+# Characters of headers that are kept in memory; longer ones could fill it.
+MOST_REMEMBERED = 1_000
 
 Kind = Literal["unknown", "ended", "preview", "redirect"]
 
@@ -61,15 +65,9 @@ class Answer(NamedTuple):
         return self.kind in ("preview", "redirect")
 
 
-def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool, has_rare: bool = True) -> Hit:
-    """The facts of a request, bounded to what is stored. `header` takes names in lower case.
-
-    `has_rare`: whether any of RARE is there. Most requests have none, and seven questions cost more than one.
-    """
-    purpose, gpc = "", False
-    if has_rare:
-        purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
-        gpc = header("sec-gpc") == "1" or header("dnt") == "1"
+def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool) -> Hit:
+    """The facts of a request, bounded to what is stored. `header` takes names in lower case."""
+    purpose = header("sec-purpose") or header("purpose") or header("x-purpose") or header("x-moz") or ""
     language = header("accept-language") or ""
     return Hit(
         method=method[:8],
@@ -77,9 +75,24 @@ def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool, 
         purpose=_plain(purpose, 40),
         referrer_host=_host(header("referer")),
         language=_plain(language.partition(",")[0].partition(";")[0], 40),
-        gpc=gpc,
+        gpc=header("sec-gpc") == "1" or header("dnt") == "1",
         is_own=is_own,
     )
+
+
+def read_plain_hit(header: Callable[[str], str | None]) -> Hit:
+    """The same of a GET without any of RARE, from anybody but the advocate.
+
+    Remembered: many people share a browser, its language, and where they come from (browsers name only the site).
+    """
+    said = header("user-agent") or "", header("accept-language") or "", header("referer") or ""
+    return _plain_hit(*said) if sum(map(len, said)) <= MOST_REMEMBERED else _plain_hit.__wrapped__(*said)
+
+
+@lru_cache(maxsize=4096)
+def _plain_hit(user_agent: str, language: str, referrer: str) -> Hit:
+    said = {"user-agent": user_agent, "accept-language": language, "referer": referrer}
+    return read_hit("GET", said.get, is_own=False)
 
 
 def decide(hit: Hit, target: Target | None, now: datetime) -> Answer:
@@ -95,9 +108,15 @@ def with_click(url: str, token: str | None) -> str:
     """The target with the click's token in its query; the target itself when the click could not be stored."""
     if token is None:
         return url
+    before, after = _around_token(url)
+    return f"{before}{token}{after}"
+
+
+@lru_cache(maxsize=4096)
+def _around_token(url: str) -> tuple[str, str]:
     address, mark, fragment = url.partition("#")
     joint = "&" if "?" in address else "?"
-    return f"{address}{joint}{CLICK_PARAMETER}={token}{mark}{fragment}"
+    return f"{address}{joint}{CLICK_PARAMETER}=", mark + fragment
 
 
 def country_of(value: str | None) -> str:

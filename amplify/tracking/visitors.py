@@ -35,12 +35,14 @@ def visitor_key(session: Session, *, secret: str, address: str, user_agent: str,
 
 def key_of(secret: str, salt: str, network: str, user_agent: str) -> str:
     """The same from its parts, for whoever keeps the day's salt at hand."""
-    return hashlib.blake2b(f"{network}|{user_agent}".encode(), digest_size=16, key=_day_key(secret, salt)).hexdigest()
+    hashed = _day_hash(secret, salt).copy()
+    hashed.update(f"{network}|{user_agent}".encode())
+    return hashed.hexdigest()
 
 
 @lru_cache(maxsize=1)  # a day that is over is not kept in memory either
-def _day_key(secret: str, salt: str) -> bytes:
-    return hashlib.sha256(f"{secret}|{salt}".encode()).digest()
+def _day_hash(secret: str, salt: str) -> "hashlib.blake2b":
+    return hashlib.blake2b(digest_size=16, key=hashlib.sha256(f"{secret}|{salt}".encode()).digest())
 
 
 def salt_of(session: Session, at: datetime) -> str:

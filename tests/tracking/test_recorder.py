@@ -12,10 +12,10 @@ from sqlalchemy.engine import Engine
 
 from amplify.core import clock
 from amplify.core.db import Base
-from amplify.core.tokens import uuid7
+from amplify.core.tokens import uuid7_digits
 from amplify.tracking import recorder
 from amplify.tracking.models import Click
-from amplify.tracking.recorder import LOST, STORED, PostgresWriter, Recorder, Row, SqliteWriter, recorder_for
+from amplify.tracking.recorder import LOST, STORED, PostgresWriter, Recorder, Row, SqliteWriter, recorder_for, text_of
 from tests.tracking.world import make_world
 
 
@@ -38,7 +38,7 @@ def link_id(engine: Engine) -> int:
 
 
 def a_click(link_id: int, agent: str = "Somebody") -> Row:
-    return (uuid7(), link_id, clock.now(), "GET", agent, "", "es", "", "v", "", True, False)
+    return (uuid7_digits(), link_id, text_of(clock.now()), "GET", agent, "", "es", "", "v", "", True, False)
 
 
 def stored(engine: Engine) -> set[Any]:
@@ -71,10 +71,10 @@ def test_each_acknowledged_click_is_stored_as_it_was(engine: Engine, link_id: in
     assert all(run(record))
     assert counted() == (before[0] + 2_500, before[1])
     with sa.orm.Session(engine) as session:
-        found = {click.token: click for click in session.scalars(sa.select(Click))}
+        found = {click.token.hex: click for click in session.scalars(sa.select(Click))}
     for row in rows:
         click = found[row[0]]
-        assert (click.at, click.user_agent, click.gpc, click.is_own) == (row[2], row[4], True, False)
+        assert (text_of(click.at), click.user_agent, click.gpc, click.is_own) == (row[2], row[4], True, False)
     assert len(found) == 2_500
 
 
