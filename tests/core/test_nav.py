@@ -17,14 +17,14 @@ def menus(session: Session, client: Client, role: str, page: str = "/console") -
 def test_the_menu_stands_in_named_groups(session: Session, client: Client) -> None:
     bar, phone = menus(session, client, "admin")
     named = ["Answers", "Campaigns and rewards", "Advocates", "Setup"]
-    assert re.findall(r'<p class="group"[^>]*>([^<]+)', bar) == re.findall(r"<summary>([^<]+)", phone) == named
+    assert re.findall(r"<summary>([^<]+)", bar) == re.findall(r"<summary>([^<]+)", phone) == named
     assert bar.count("<a ") == phone.count("<a ") >= 17
 
 
-def test_on_a_phone_the_group_of_the_page_is_open_and_no_other(session: Session, client: Client) -> None:
-    phone = menus(session, client, "admin", "/console/keys")[1]
-    assert re.findall(r"<details[^>]* open><summary>([^<]+)", phone) == ["Setup"]
-    assert 'aria-current="page"' in phone
+def test_the_group_of_the_page_is_open_and_no_other(session: Session, client: Client) -> None:
+    for menu in menus(session, client, "admin", "/console/keys"):
+        assert re.findall(r"<details[^>]* open><summary>([^<]+)", menu) == ["Setup"]
+        assert 'aria-current="page"' in menu
 
 
 def test_a_group_without_anything_for_a_role_is_not_there(session: Session, client: Client) -> None:
