@@ -16,9 +16,16 @@ from amplify.core.alarms import Alarm
 from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
 from amplify.customers.events import PersonErased
-from amplify.customers.reactions import on_unsubscribed, on_wishes_changed
+from amplify.customers.reactions import on_resubscribed, on_unsubscribed, on_wishes_changed
 from amplify.delivery import objections
-from amplify.delivery.events import MessageNotSent, MessagesSent, Unsubscribed, WishesChanged
+from amplify.delivery.events import (
+    MessageNotSent,
+    MessageReturned,
+    MessagesSent,
+    Resubscribed,
+    Unsubscribed,
+    WishesChanged,
+)
 from amplify.delivery.jobs import deliver_messages, release_due
 from amplify.fraud import reactions as fraud
 from amplify.fraud.events import HoldsChanged
@@ -60,6 +67,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     SharePageShown: (asks.on_share_page_shown,),
     ShareOpened: (asks.on_share_opened,),
     Unsubscribed: (on_unsubscribed,),
+    Resubscribed: (on_resubscribed,),
     WishesChanged: (on_wishes_changed,),
     ShareConfirmed: (corrections.on_share_confirmed,),
     ShareUnconfirmed: (corrections.on_share_unconfirmed,),
@@ -80,6 +88,7 @@ REACTIONS: Mapping[type, Sequence[events.Reaction]] = {
     CampaignStopped: (rewards.on_stopped,),
     MessagesSent: (rewards.on_messages_sent,),
     MessageNotSent: (rewards.on_message_not_sent,),
+    MessageReturned: (rewards.on_message_returned,),
 }
 
 # Worker round: each takes (session, limit) and returns how many rows it moved; 0 means nothing to do.

@@ -23,6 +23,7 @@ NOT_PAGES = (
     ".csv",
     ".ics",
     ".png",
+    ".gif",
     ".svg",
     ".css",
     ".xlsx",

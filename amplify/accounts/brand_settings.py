@@ -24,6 +24,7 @@ PLAIN = (
     "keep_clicks_days",
     "risk_hold",
     "risk_refuse",
+    "counts_opens",
 )
 
 

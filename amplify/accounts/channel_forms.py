@@ -14,6 +14,7 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.delivery.channel import ways
 
 PACING = ("quiet_from_hour", "quiet_until_hour", "cap_messages", "cap_days")
+KEPT = (*PACING, "sms_thousand_minor")
 OFF = "0"
 
 
@@ -24,6 +25,9 @@ class PacingForm(Form):
     quiet_until_hour = number_field(_l("Quiet until hour"), 0, 23, hint=_l("The same hour twice: no quiet hours."))
     cap_messages = number_field(_l("Messages per person at most"), 0, 1000, hint=_l("Over all campaigns; 0: no limit."))
     cap_days = number_field(_l("In so many days"), 1, 365)
+    sms_thousand_minor = number_field(
+        _l("What 1,000 parts cost you"), 0, 100_000_000, hint=_l("In cents; 0: not said. The dry run adds it up.")
+    )
 
     def order(self) -> list[str]:
         """The ways that are on, by their places; of two with one place, the one that is offered first."""
@@ -36,7 +40,7 @@ class PacingForm(Form):
 
     def pacing(self) -> dict[str, int]:
         """The brand's columns."""
-        return {name: self.data[name] for name in PACING}
+        return {name: self.data[name] for name in KEPT}
 
 
 def channels_form(brand: Brand, **more: Any) -> PacingForm:
@@ -61,4 +65,4 @@ def _now(brand: Brand, names: list[str]) -> dict[str, Any]:
     order = brand.channel_order
     places = {f"place_{way}": str(order.index(way) + 1) if way in order else OFF for way in names}
     limits = {f"limit_{way}": brand.per_minute.get(way) or None for way in names}
-    return {name: getattr(brand, name) for name in PACING} | places | limits
+    return {name: getattr(brand, name) for name in KEPT} | places | limits

@@ -17,7 +17,7 @@ from amplify.core.i18n import ngettext
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.core.web import amplify
-from amplify.delivery import endpoints, queries, vapid
+from amplify.delivery import endpoints, phones, queries, vapid
 from amplify.delivery.channel import ways
 
 blueprint = Blueprint("channels", __name__, url_prefix="/console/channels")
@@ -39,7 +39,7 @@ def index() -> str:
 
 
 def _page(form: PacingForm, *, secret: str = "", refused: Invalid | None = None) -> str:
-    settings, asked = amplify().settings, request.args.get("address", "").strip()
+    settings, asked = amplify().settings, phones.normal_form(request.args.get("address", "").strip())
     return render_template(
         "accounts/channels.html",
         form=form,
@@ -48,6 +48,7 @@ def _page(form: PacingForm, *, secret: str = "", refused: Invalid | None = None)
         open=queries.open_endpoints(db.session, g.brand.id),
         programs=endpoints.webhooks(db.session, g.brand.id),
         mail=_mail(settings),
+        sms={"sender": settings.sms_from, "address": f"{settings.base_url}/in/channels/sms"},
         push_key=vapid.keys(settings.secret).public,
         suppressed=queries.suppressed_by_reason(db.session, g.brand.id),
         reasons=SUPPRESSED,
@@ -72,8 +73,15 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         return _page(form), 422
     try:
-        order, limits = form.order(), form.per_minute()
-        channels.change(db.session, g.brand, g.actor, order=order, per_minute=limits, pacing=form.pacing())
+        channels.change(
+            db.session,
+            g.brand,
+            g.actor,
+            order=form.order(),
+            per_minute=form.per_minute(),
+            pacing=form.pacing(),
+            can_sms=amplify().settings.sends_sms,
+        )
     except Invalid as refused:
         db.session.rollback()
         refuse(form, refused)

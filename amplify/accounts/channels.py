@@ -30,13 +30,18 @@ def change(
     order: Sequence[str],
     per_minute: Mapping[str, int],
     pacing: Mapping[str, int] | None = None,
+    can_sms: bool = False,
 ) -> None:
     """The ways, first the first; at most so many a minute by each (0: no limit); quiet hours and contact cap.
+
+    `can_sms`: this installation has an account for text messages; without one they are not turned on.
 
     Raises Invalid("order"), Invalid("per_minute") or what `change_policy` refuses.
     """
     if not order or not set(order) <= set(ways()) or len(set(order)) != len(order):
         raise Invalid("order", "ways", _l("Name at least one way, and each of them once."))
+    if "sms" in order and "sms" not in brand.channel_order and not can_sms:
+        raise Invalid("order", "no-account", _l("Whoever runs this installation has set no account for text messages."))
     if not set(per_minute) <= set(ways()) or not all(0 <= n <= MOST_PER_MINUTE for n in per_minute.values()):
         message = _l("The value lies between %(low)s and %(high)s.", low=0, high=MOST_PER_MINUTE)
         raise Invalid("per_minute", "range", message)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from wtforms import (
+    BooleanField,
     DecimalField,
     IntegerField,
     RadioField,
@@ -136,6 +137,15 @@ class SettingsForm(Form):
     detractor_max = number_field(_l("Detractors answer at most"), 0, 10, DecimalField)
     ask_every_days = number_field(_l("Days between two asks"), 1, 3650)
     declined_rest_days = number_field(_l("Days of rest after a no"), 1, 3650)
+    counts_opens = BooleanField(
+        _l("Count which mails are opened"),
+        description=_l(
+            "Each mail then carries an invisible picture that tells when it is loaded. Leave it off unless you need "
+            "it: in the European Union it takes the reader's consent, Apple's and other programs load it unasked, and "
+            "many people read without it. We keep the time and the kind of program, no address. Your privacy page "
+            "says so."
+        ),
+    )
     risk_hold = number_field(
         _l("Hold from a risk of"), 1, 100, hint=_l("Points and rewards wait until somebody of you has decided.")
     )
@@ -166,6 +176,7 @@ SECTIONS = (
         (
             "ask_every_days",
             "declined_rest_days",
+            "counts_opens",
         ),
     ),
     (

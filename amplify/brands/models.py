@@ -68,6 +68,8 @@ class Brand(Base):
     # No mail between these local hours of the customer.
     quiet_from_hour: Mapped[int] = mapped_column(sa.Integer, default=21)
     quiet_until_hour: Mapped[int] = mapped_column(sa.Integer, default=8)
+    # Whether mails carry a picture that tells when it is loaded. Off: what people read is nobody's business.
+    counts_opens: Mapped[bool] = mapped_column(default=False)
     # Single clicks are removed after so many days, and stay in every count. None: they are kept.
     keep_clicks_days: Mapped[int | None] = mapped_column(sa.Integer)
     # Risk (0-100) from which points and rewards are held until somebody decides, and from which they are refused.
@@ -80,6 +82,8 @@ class Brand(Base):
     cap_days: Mapped[int] = mapped_column(sa.Integer, default=7)
     # {"email": 600}: at most so many a minute; a channel that is not there has no limit.
     per_minute: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # What 1,000 parts of text messages cost the brand, in minor units; 0: not said.
+    sms_thousand_minor: Mapped[int] = mapped_column(sa.Integer, default=0)
     # By which ways a reward is brought, first the first that reaches the person.
     channel_order: Mapped[list[str]] = mapped_column(default=lambda: list(DEFAULT_CHANNELS))
     # {"en": ["..."], "es": ["..."]}: starting points for people who left no comment.

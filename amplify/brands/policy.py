@@ -38,6 +38,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "risk_refuse": (1, 100),
     "cap_messages": (0, 1000),
     "cap_days": (1, 365),
+    "sms_thousand_minor": (0, 100_000_000),
 }
 # Of these, empty means without end.
 MAY_BE_EMPTY = ("keep_clicks_days",)
@@ -83,6 +84,7 @@ def _checked(name: str, value: Any) -> Any:
         "weights": _weights,
         "tie_rule": _tie_rule,
         "suggestions": _suggestions,
+        "counts_opens": lambda _name, value: bool(value),
     }
     return checks[name](name, value)
 

@@ -17,12 +17,14 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.schemas import CampaignIn, read
 from amplify.cli.common import database, json_option, show
 from amplify.core import clock
-from amplify.core.errors import Invalid
-from amplify.rewards import retrying, writing
+from amplify.core.errors import Invalid, NotFound
+from amplify.core.i18n import lazy_gettext as _l
+from amplify.rewards import effect, retrying, writing
 from amplify.rewards.dry_run import dry_run, people
 from amplify.rewards.friends import queries as befriended
 from amplify.rewards.friends.benefit import friends_dry_run
 from amplify.rewards.friends.terms import FriendIn
+from amplify.rewards.measuring import measure, measure_all
 from amplify.rewards.models import ADVOCATE, FRIEND
 from amplify.rewards.queries import results
 from amplify.rewards.schemas import RewardIn
@@ -75,12 +77,13 @@ def list_all(slug: str, state: str | None, as_json: bool) -> None:
 @command.command("show")
 @brand_option
 @click.argument("campaign_id", type=int)
+@click.option("--start", type=int, default=None, help="Only the start of this number; all of them if left out.")
 @json_option
-def show_one(slug: str, campaign_id: int, as_json: bool) -> None:
+def show_one(slug: str, campaign_id: int, start: int | None, as_json: bool) -> None:
     """One campaign and what it has come to."""
     with database() as session:
         campaign = _campaign(session, slug, campaign_id)
-        found = results(session, campaign)
+        found = results(session, campaign, start)
         given = found.reward
         spent = {"spent_minor": given.spent_minor, "currency": given.currency} if given else {}
         counts = {"pushed": found.pushed, "sent": found.sent, "redeemed": found.states["redeemed"]}
@@ -94,6 +97,24 @@ def _of_friends(session: Session, campaign: Campaign) -> dict[str, Any]:
         return {}
     counts = {"asked": found.asked, "given": found.given, "redeemed": found.redeemed, "refused": dict(found.refused)}
     return {"friends": counts | {"spent_minor": found.reward.spent_minor, "currency": found.reward.currency}}
+
+
+@command.command("effect")
+@brand_option
+@click.argument("campaign_id", type=int)
+@click.option("--start", default="", metavar="N|all", help="The start of this number, or all; the latest if left out.")
+@json_option
+def show_effect(slug: str, campaign_id: int, start: str, as_json: bool) -> None:
+    """What a start brought, beside the people it kept back; money in minor units."""
+    if start not in ("", "all") and not start.isdecimal():
+        raise click.BadParameter("a number, or all", param_hint="--start")
+    with database() as session:
+        campaign = _campaign(session, slug, campaign_id)
+        number = int(start) if start.isdecimal() else None
+        found = measure_all(session, campaign) if start == "all" else measure(session, campaign, number)
+        if found is None:
+            raise NotFound(_l("There was no such start."), field="start", rule="start-unknown")
+        show(effect.told(found), as_json)
 
 
 @command.command("create")

@@ -51,7 +51,7 @@ def add_webhook(url: str, slug: str, as_json: bool) -> None:
 
 @command.command("channels")
 @brand_option
-@click.option("--order", default="", help="By which ways rewards are brought, first the first: email,webpush,webhook.")
+@click.option("--order", default="", help="Ways rewards are brought by, first the first: email,sms,webpush,webhook.")
 @click.option("--per-minute", multiple=True, metavar="CHANNEL=N", help="At most so many a minute; 0: no limit.")
 @json_option
 def channels(slug: str, order: str, per_minute: tuple[str, ...], as_json: bool) -> None:
@@ -60,7 +60,7 @@ def channels(slug: str, order: str, per_minute: tuple[str, ...], as_json: bool) 
         brand = brand_by_slug(session, slug)
         wanted = _order(order) if order else brand.channel_order
         limits = {**brand.per_minute, **dict(_limit(text) for text in per_minute)}
-        services.change(session, brand, ACTOR, order=wanted, per_minute=limits)
+        services.change(session, brand, ACTOR, order=wanted, per_minute=limits, can_sms=load().sends_sms)
         session.commit()
         after = {"order": brand.channel_order, "per_minute": brand.per_minute}
         ended = [one.shown for one in endpoints.webhooks(session, brand.id) if not one.is_open]

@@ -20,7 +20,7 @@ PREFIX = "AMPLIFY_"
 # Read elsewhere: the settings file, the tests' browser, and the exits that fault tests ask for.
 NOT_SETTINGS = ("AMPLIFY_CONFIG", "AMPLIFY_CHROMIUM", "AMPLIFY_FAILPOINT")
 # Never shown whole.
-SECRETS = ("secret_key", "smtp_password", "metrics_token")
+SECRETS = ("secret_key", "smtp_password", "twilio_auth_token", "metrics_token")
 
 
 class SettingsRefused(Exception):
@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     smtp_tls: Literal["none", "starttls", "tls"] = "none"
     smtp_timeout_seconds: float = Field(20.0, gt=0, le=120)
     mail_from: str = "Amplify <hello@amplify.example>"
+    # Text messages by Twilio: all three, or none.
+    twilio_account_sid: str = Field("", pattern=r"^(AC[0-9a-fA-F]{32})?$")
+    twilio_auth_token: str = ""
+    sms_from: str = Field("", pattern=r"^(\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32})?$")
+    twilio_url: str = "https://api.twilio.com"
     # Tests and the demo answer their own webhooks; anywhere else this would let a brand's address reach inside.
     outgoing_to_loopback: bool = False
 
@@ -109,6 +114,13 @@ class Settings(BaseSettings):
             raise ValueError("; ".join(missing))
         return self
 
+    @model_validator(mode="after")
+    def _whole_account(self) -> "Settings":
+        parts = (self.twilio_account_sid, self.twilio_auth_token, self.sms_from)
+        if any(parts) and not all(parts):
+            raise ValueError("twilio_account_sid, twilio_auth_token and sms_from: text messages need all three")
+        return self
+
     def _missing_in_production(self) -> list[str]:
         rules = {
             "secret_key: production needs at least 32 characters, as `amplify config secret` makes them": (
@@ -128,6 +140,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database address in force; SQLite in the data folder by default."""
         return self.database_url or f"sqlite:///{(self.data_dir / 'amplify.db').resolve()}"
+
+    @property
+    def sends_sms(self) -> bool:
+        """Whether there is an account for text messages."""
+        return bool(self.twilio_account_sid)
 
     @property
     def secret(self) -> str:

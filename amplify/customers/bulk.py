@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -25,7 +27,9 @@ class Person:
     name: str = ""
     locale: str | None = None
     timezone: str | None = None
+    phone: str | None = None
     consent: bool | None = None
+    sms_consent: bool | None = None
 
     @property
     def mailbox(self) -> str | None:
@@ -86,9 +90,11 @@ def _says_nothing_new(customer: Customer, person: Person) -> bool:
         "name": person.name,
         "locale": best_language(person.locale, ""),
         "timezone": person.timezone,
+        "phone": person.phone,
     }
     same = all(getattr(customer, name) == value for name, value in said.items() if value)
-    return same and person.consent in (None, customer.consent)
+    agreed = person.consent in (None, customer.consent) and person.sms_consent in (None, customer.sms_consent)
+    return same and agreed
 
 
 def _one(session: Session, brand: Brand, person: Person, source: str) -> Customer | None:
@@ -100,7 +106,9 @@ def _one(session: Session, brand: Brand, person: Person, source: str) -> Custome
         name=person.name,
         locale=person.locale,
         timezone=person.timezone,
+        phone=person.phone,
         consent=person.consent,
+        sms_consent=person.sms_consent,
         consent_source=source,
     )
 
@@ -116,25 +124,40 @@ def _insert(session: Session, brand_id: int, people: Sequence[Person], source: s
             "name": p.name,
             "locale": best_language(p.locale, "") or None,
             "timezone": p.timezone,
-            "consent": p.consent,
-            "consent_at": None if p.consent is None else now,
-            "consent_source": "" if p.consent is None else source,
+            "phone": p.phone,
+            **_agreed("consent", p.consent, source, now),
+            **_agreed("sms_consent", p.sms_consent, source, now),
             "is_employee": False,
             "created_at": now,
         }
         for p in people
     ]
     insert_ignore(session, Customer, rows)
-    _note_consents(session, brand_id, [p for p in people if p.consent is not None], source)
+    _note_consents(session, brand_id, people, source)
+
+
+def _agreed(column: str, consent: bool | None, source: str, now: datetime) -> dict[str, Any]:
+    said = consent is not None
+    return {column: consent, f"{column}_at": now if said else None, f"{column}_source": source if said else ""}
 
 
 def _note_consents(session: Session, brand_id: int, people: Sequence[Person], source: str) -> None:
-    known = _Known(session, brand_id, people)
+    said = [p for p in people if p.consent is not None or p.sms_consent is not None]
+    known = _Known(session, brand_id, said)
     now = clock.now()
     rows = [
-        {"brand_id": brand_id, "customer_id": c.id, "consent": p.consent, "source": source, "at": now}
-        for p in people
+        {
+            "brand_id": brand_id,
+            "customer_id": c.id,
+            "channel": channel,
+            "consent": consent,
+            "source": source,
+            "at": now,
+        }
+        for p in said
         if (c := known.find(p)) is not None
+        for channel, consent in (("", p.consent), (services.SMS, p.sms_consent))
+        if consent is not None
     ]
     if rows:
         session.execute(sa.insert(ConsentChange), rows)

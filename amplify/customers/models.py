@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from amplify.core import clock
-from amplify.core.db import Base, Instant, PrimaryKey, UtcDateTime
+from amplify.core.db import Base, Instant, PrimaryKey, Text40, UtcDateTime
 
 
 class Customer(Base):
@@ -19,6 +19,7 @@ class Customer(Base):
     __table_args__ = (
         sa.UniqueConstraint("brand_id", "external_id"),
         sa.Index("ix_customers_brand_email", "brand_id", "email_normal"),
+        sa.Index("ix_customers_brand_phone", "brand_id", "phone"),
     )
 
     id: Mapped[PrimaryKey]
@@ -26,6 +27,7 @@ class Customer(Base):
     external_id: Mapped[str | None] = mapped_column(sa.String(200))
     email: Mapped[str | None] = mapped_column(sa.String(320))
     email_normal: Mapped[str | None] = mapped_column(sa.String(320))
+    phone: Mapped[str | None] = mapped_column(sa.String(20))  # E.164, such as +34600123456
     name: Mapped[str] = mapped_column(sa.String(200), default="")
     locale: Mapped[str | None] = mapped_column(sa.String(8))
     timezone: Mapped[str | None] = mapped_column(sa.String(64))
@@ -33,6 +35,10 @@ class Customer(Base):
     consent: Mapped[bool | None] = mapped_column()
     consent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     consent_source: Mapped[str] = mapped_column(sa.String(200), default="")
+    # The same for text messages: a consent of its own (47 CFR 64.1200(f)(9); Directive 2002/58/EC, article 13).
+    sms_consent: Mapped[bool | None] = mapped_column()
+    sms_consent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sms_consent_source: Mapped[str] = mapped_column(sa.String(200), default="")
     is_employee: Mapped[bool] = mapped_column(default=False)  # an insider discloses (16 CFR 465.5)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -51,6 +57,8 @@ class ConsentChange(Base):
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     customer_id: Mapped[int] = mapped_column(sa.ForeignKey("customers.id"), index=True)
+    # What it is for: "" to be written to at all, "sms" to get text messages.
+    channel: Mapped[Text40] = mapped_column(sa.String(40), default="")
     consent: Mapped[bool]
     source: Mapped[str] = mapped_column(sa.String(200))
     at: Mapped[Instant] = mapped_column(default=clock.now)

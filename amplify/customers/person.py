@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from amplify.core.db import Base
 from amplify.customers.models import Customer
+from amplify.delivery.phones import is_phone
 from amplify.delivery.services import cancel
 
 # Table -> (its column, the table that column points to): the way from each row to the person.
@@ -40,12 +41,16 @@ ERASED: Mapping[str, Mapping[str, Any]] = {
         "external_id": None,
         "email": None,
         "email_normal": None,
+        "phone": None,
         "name": "",
         "locale": None,
         "timezone": None,
         "consent": None,
         "consent_at": None,
         "consent_source": "",
+        "sms_consent": None,
+        "sms_consent_at": None,
+        "sms_consent_source": "",
     },
     "consent_changes": {},
     "responses": {"comment": ""},
@@ -70,7 +75,7 @@ ERASED: Mapping[str, Mapping[str, Any]] = {
 }
 # Text columns of those tables that stay: facts about the answer, the link or the money that do not say who it was.
 KEPT: Mapping[str, tuple[str, ...]] = {
-    "consent_changes": ("source",),
+    "consent_changes": ("channel", "source"),
     "responses": (
         "source", "external_id", "body_hash", "employee_key", "touchpoint", "scale", "category", "locale",
     ),
@@ -79,7 +84,10 @@ KEPT: Mapping[str, tuple[str, ...]] = {
     "shares": ("state", "disclosure"),
     "asks": ("mode",),
     "ask_refusals": ("mode", "rule"),
-    "messages": ("message_id", "channel", "template", "locale", "state", "reason", "release"),
+    "messages": (
+        "message_id", "channel", "template", "locale", "state", "reason", "release", "receipt", "receipt_note",
+        "reference", "opened_by",
+    ),
     "endpoints": ("channel", "target_hash", "ended_reason"),
     "wishes": ("person",),
     "points_entries": ("cause", "cause_key", "channel"),
@@ -150,6 +158,8 @@ def _messages(customer: Customer) -> sa.ColumnElement[bool]:
     ]
     if customer.email:
         found.append(sa.func.lower(messages.address) == customer.email.lower())
+    if customer.phone:
+        found.append(messages.address == customer.phone)
     return sa.and_(messages.brand_id == customer.brand_id, sa.or_(*found))
 
 
@@ -168,10 +178,10 @@ def _plain(value: Any) -> Any:
 
 
 def addresses(session: Session, customer: Customer) -> set[str]:
-    """Every mail address of this person that we know."""
+    """Every mail address and telephone number of this person that we know."""
     messages = table("messages").c
     used = session.scalars(sa.select(messages.address).where(belongs("messages", customer)).distinct())
-    return {address for address in (customer.email, *used) if address and "@" in address}
+    return {one for one in (customer.email, customer.phone, *used) if one and ("@" in one or is_phone(one))}
 
 
 def forget(session: Session, customer: Customer) -> None:

@@ -6,7 +6,9 @@ from sqlalchemy.orm import Session
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
+from amplify.delivery import phones
 from amplify.delivery.addresses import normal_form
+from amplify.delivery.phones import is_phone
 
 SHOWN = 20
 
@@ -20,13 +22,15 @@ def get(session: Session, brand_id: int, customer_id: int) -> Customer:
 
 
 def search(session: Session, brand_id: int, text: str) -> list[Customer]:
-    """Those with exactly this external id or mailbox: nobody browses through customers."""
+    """Those with exactly this external id, mailbox or telephone number: nobody browses through customers."""
     text = text.strip()
     if not text:
         return []
     known = Customer.external_id == text
     if "@" in text:
         known = sa.or_(known, Customer.email_normal == normal_form(text))
+    if is_phone(text):
+        known = sa.or_(known, Customer.phone == phones.normal_form(text))
     mine = sa.select(Customer).where(Customer.brand_id == brand_id, Customer.erased_at.is_(None), known)
     return list(session.scalars(mine.order_by(Customer.id).limit(SHOWN)))
 

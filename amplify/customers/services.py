@@ -18,14 +18,15 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers import person
 from amplify.customers.events import PersonErased
 from amplify.customers.models import ConsentChange, Customer
-from amplify.delivery import addresses
+from amplify.delivery import addresses, phones
 from amplify.delivery.addresses import normal_form
 from amplify.delivery.services import suppress
 
-__all__ = ["anonymous", "erase", "export_person", "find_or_create", "normal_form", "withdraw_consent"]
+__all__ = ["agree_to_sms", "anonymous", "erase", "export_person", "find_or_create", "normal_form", "withdraw_consent"]
 
-# Only what a person says on our own page gives back a consent they withdrew.
-OWN_WORD = "hosted:"
+# Only what a person says on our own page, or from their own telephone, gives back a consent they withdrew.
+OWN_WORD = ("hosted:", "sms:")
+SMS = "sms"
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
@@ -38,6 +39,7 @@ class _Given:
     name: str
     locale: str
     timezone: str
+    phone: str
 
 
 def find_or_create(
@@ -49,15 +51,18 @@ def find_or_create(
     name: str | None = None,
     locale: str | None = None,
     timezone: str | None = None,
+    phone: str | None = None,
     consent: bool | None = None,
+    sms_consent: bool | None = None,
     consent_source: str = "",
 ) -> Customer | None:
     """The brand's customer with this external id, else with this mailbox, else a new one; None if neither is given.
 
     What is given replaces what is known, what is not given stays. `consent_source` names the intake, e.g.
-    "hosted:visit" or "import:2026-11"; see `_agree`. Raises Invalid naming email, external_id, name or timezone.
+    "hosted:visit" or "import:2026-11"; see `_agree`. A telephone number is a way to reach somebody and never finds
+    them: households share one. Raises Invalid naming email, external_id, name, timezone or phone.
     """
-    given = _checked(external_id, email, name, locale, timezone)
+    given = _checked(external_id, email, name, locale, timezone, phone)
     if not given.external_id and not given.email:
         return None
     customer = _find(session, brand.id, given)
@@ -68,11 +73,12 @@ def find_or_create(
     _learn(customer, given)
     session.flush()
     _agree(session, customer, consent, consent_source)
+    _agree(session, customer, sms_consent, consent_source, SMS)
     return customer
 
 
 def _checked(*values: str | None) -> _Given:
-    external_id, email, name, locale, timezone = ((value or "").strip() for value in values)
+    external_id, email, name, locale, timezone, phone = ((value or "").strip() for value in values)
     for field, value, longest in (("external_id", external_id, 200), ("name", name, 200), ("locale", locale, 35)):
         if len(value) > longest:
             raise Invalid(field, "max-length", _l("This is too long: %(n)s characters at most.", n=longest))
@@ -82,7 +88,9 @@ def _checked(*values: str | None) -> _Given:
         email = addresses.check("email", email)
     if timezone:
         _check_zone(timezone)
-    return _Given(external_id, email, name, best_language(locale, ""), timezone)
+    if phone:
+        phone = phones.check("phone", phone)
+    return _Given(external_id, email, name, best_language(locale, ""), timezone, phone)
 
 
 def _check_zone(name: str) -> None:
@@ -122,20 +130,22 @@ def _learn(customer: Customer, given: _Given) -> None:
     customer.name = given.name or customer.name or ""
     customer.locale = given.locale or customer.locale
     customer.timezone = given.timezone or customer.timezone
+    customer.phone = given.phone or customer.phone
 
 
-def _agree(session: Session, customer: Customer, consent: bool | None, source: str) -> None:
-    """Record a consent given or withdrawn, if that changes anything.
+def _agree(session: Session, customer: Customer, consent: bool | None, source: str, channel: str = "") -> None:
+    """Record a consent given or withdrawn, if that changes anything: to be written to at all, or by one `channel`.
 
-    A "yes" from anywhere but our own page does not undo a "no": a file or another system cannot know that the person
-    took it back here.
+    A "yes" from anywhere but the person themselves does not undo a "no": a file or another system cannot know that
+    they took it back here.
     """
-    if consent is None or consent is customer.consent:
+    column, now = f"{channel}_consent" if channel else "consent", clock.now()
+    before = getattr(customer, column)
+    if consent is None or consent is before or (consent and before is False and not source.startswith(OWN_WORD)):
         return
-    if consent and customer.consent is False and not source.startswith(OWN_WORD):
-        return
-    customer.consent, customer.consent_at, customer.consent_source = consent, clock.now(), source
-    row = {"customer_id": customer.id, "consent": consent, "source": source, "at": customer.consent_at}
+    for name, value in ((column, consent), (f"{column}_at", now), (f"{column}_source", source)):
+        setattr(customer, name, value)
+    row = {"customer_id": customer.id, "channel": channel, "consent": consent, "source": source, "at": now}
     session.add(ConsentChange(brand_id=customer.brand_id, **row))
     session.flush()
 
@@ -151,6 +161,11 @@ def anonymous(session: Session, brand: Brand, locale: str) -> Customer:
 def withdraw_consent(session: Session, customer: Customer, source: str = "unsubscribed") -> None:
     """The person no longer agrees to be written to."""
     _agree(session, customer, False, source)
+
+
+def agree_to_sms(session: Session, customer: Customer, agrees: bool, source: str) -> None:
+    """The person said from their own telephone whether they want text messages; `source` begins with "sms:"."""
+    _agree(session, customer, agrees, source, SMS)
 
 
 def export_person(session: Session, customer: Customer) -> dict[str, Any]:

@@ -26,8 +26,13 @@ def on_the_wire(address: str) -> tuple[str, str]:
 
 
 def normal_form(address: str) -> str:
-    """The form in which two spellings of one mailbox are equal: lower case, and Google's dots and tags taken out."""
-    local, _, domain = address.strip().lower().rpartition("@")
+    """The form in which two spellings of one mailbox are equal: lower case, and Google's dots and tags taken out.
+
+    A telephone number stays as it is.
+    """
+    local, at, domain = address.strip().lower().rpartition("@")
+    if not at:
+        return domain
     if domain in GOOGLE:
         local, domain = local.split("+")[0].replace(".", ""), GOOGLE[0]
     return f"{local}@{domain}"

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from amplify.core import events
 from amplify.delivery.events import Unsubscribed
 from amplify.delivery.models import Message
+from amplify.delivery.receipts import came_back
 from amplify.delivery.services import suppress
 
 REASONS = {"bounce": "bounced", "complaint": "complained"}
@@ -41,6 +42,8 @@ def take(session: Session, brand_id: int | None, report: Report) -> bool:
     if message is None or "@" not in message.address:
         return False
     suppress(session, message.brand_id, message.address, REASONS[report.kind])
+    if report.kind == "bounce":
+        came_back(session, message, "bounced")
     if report.kind == "complaint":  # who calls it spam has said no as clearly as by the link
         events.publish(session, Unsubscribed(message.brand_id, message.address))
     return True

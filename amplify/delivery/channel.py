@@ -8,10 +8,13 @@ from pkgutil import iter_modules
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from amplify.core.errors import NotFound
+from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.settings import Settings
 from amplify.delivery import channels
 from amplify.delivery.envelope import Outgoing
 from amplify.delivery.errors import DeliveryFailure
+from amplify.delivery.receipts import Heard, Told
 
 
 class Channel(ABC):
@@ -54,6 +57,12 @@ class Channel(ABC):
             else:
                 yield None
 
+    @classmethod
+    def hear(cls, settings: Settings, told: Told) -> Heard:
+        """What the other side tells us later, at /in/channels/<name>. Raises Unauthorized if it is not the other side,
+        NotFound where nothing is ever told."""
+        raise NotFound(_l("Nothing is told here."), rule="channel-silent")
+
     def close(self) -> None:  # noqa: B027 - most channels hold nothing
         """Let go of what was opened."""
 
@@ -68,6 +77,11 @@ def registry() -> dict[str, type[Channel]]:
 @cache
 def _known() -> dict[str, type[Channel]]:
     return registry()
+
+
+def channel_of(name: str) -> type[Channel] | None:
+    """The channel of this name, if there is one."""
+    return _known().get(name)
 
 
 def ways() -> dict[str, Any]:

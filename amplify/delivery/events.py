@@ -10,7 +10,15 @@ from amplify.delivery.models import Message
 
 @dataclass(frozen=True)
 class Unsubscribed:
-    """A person asked for no more marketing mail from this brand, with the mail's own link."""
+    """A person asked for no more marketing messages from this brand: by the mail's own link, or by STOP."""
+
+    brand_id: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Resubscribed:
+    """A person who had said STOP from this telephone number said START."""
 
     brand_id: int
     address: str
@@ -46,5 +54,12 @@ class MessagesSent:
 @dataclass(frozen=True)
 class MessageNotSent:
     """The message will never be sent: failed, suppressed or cancelled; `message.reason` says why."""
+
+    message: Message
+
+
+@dataclass(frozen=True)
+class MessageReturned:
+    """The message had left, and came back: the mailbox or the telephone does not take it."""
 
     message: Message

@@ -50,6 +50,15 @@ class Message(Base):
     admitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[Instant] = mapped_column(default=clock.now)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # What the other side told later: "delivered" (to the telephone) or "undelivered", when, in its own words; and its
+    # own number for the message.
+    receipt: Mapped[Text40] = mapped_column(sa.String(40), default="")
+    receipt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    receipt_note: Mapped[str] = mapped_column(sa.String(200), default="")
+    reference: Mapped[Text80] = mapped_column(sa.String(80), default="")
+    # Whether its picture was loaded, if the brand counts that: by "machine", "proxy" or "person" (see opens.py).
+    opened_by: Mapped[Text40] = mapped_column(sa.String(40), default="")
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     @property
     def shown_to(self) -> str:
@@ -82,6 +91,12 @@ class Message(Base):
     def order_again(self, state: str) -> None:
         """One that failed is to be sent once more, as it is, with all its attempts."""
         self.state, self.reason, self.attempts, self.release = state, "", 0, ""
+        self.receipt, self.receipt_at, self.receipt_note, self.reference = "", None, "", ""
+
+    def acknowledge(self, receipt: str, note: str = "", reference: str = "") -> None:
+        """The other side says what became of it after it left."""
+        self.receipt, self.receipt_at = receipt, clock.now()
+        self.receipt_note, self.reference = note[:200], reference[:80]
 
 
 class Suppression(Base):

@@ -14,7 +14,11 @@ from amplify.delivery.events import WishesChanged
 from amplify.delivery.models import Message, Wishes
 
 # What people can switch off by itself; the brand's own program is no way to a person.
-WAYS = {"email": _l("By e-mail"), "webpush": _l("As notifications in the browser")}
+WAYS = {
+    "email": _l("By e-mail"),
+    "sms": _l("By text message (SMS)"),
+    "webpush": _l("As notifications in the browser"),
+}
 
 
 def wishes_of(session: Session, message: Message) -> Wishes | None:

@@ -11,7 +11,7 @@ from amplify.delivery.addresses import fingerprint
 from amplify.delivery.models import Endpoint, Message, Suppression
 
 STATES = ("waiting", "queued", "held", "sent", "failed", "suppressed", "cancelled")
-DELIVERY_COLUMNS = ("id", "ordered", "channel", "message", "address", "state", "reason", "attempts", "sent")
+DELIVERY_COLUMNS = ("id", "ordered", "channel", "message", "address", "state", "reason", "attempts", "sent", "receipt")
 SUPPRESSION_COLUMNS = ("since", "reason", "fingerprint")
 
 
@@ -32,7 +32,7 @@ def rows(session: Session, brand_id: int, state: str = "") -> Iterator[tuple[Any
     found = _of(brand_id, state).order_by(Message.id).execution_options(yield_per=500)
     for one in session.scalars(found):
         sent = one.sent_at.isoformat() if one.sent_at else None
-        outcome = one.state, one.shown_reason, one.attempts, sent
+        outcome = one.state, one.shown_reason, one.attempts, sent, one.receipt
         yield one.id, one.created_at.isoformat(), one.channel, one.template, one.shown_to, *outcome
 
 

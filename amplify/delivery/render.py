@@ -10,9 +10,13 @@ from amplify.brands.models import Brand
 from amplify.core.i18n import force_locale, words
 from amplify.core.web import amplify
 from amplify.delivery.models import Message
+from amplify.delivery.opens import open_url
 
 UNSUBSCRIBE_PURPOSE = "unsubscribe"
 PREFERENCES_PURPOSE = "preferences"
+SMS = "sms"
+# No more is taken by the other side; beyond it the channel refuses rather than cut.
+LONGEST_SMS = 10_000
 CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029\ud800-\udfff]+")
 
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
@@ -20,11 +24,13 @@ _inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
 
 @dataclass(frozen=True)
 class Rendered:
-    """What is written: one line of subject, plain text, and HTML with its styles in the elements."""
+    """What is written: one line of subject, plain text, and HTML with its styles in the elements; a text message has
+    its own few words."""
 
     subject: str
     text: str
     html: str
+    short: str = ""
 
 
 def one_line(text: str, longest: int = 200) -> str:
@@ -57,7 +63,8 @@ def preferences_url(message: Message) -> str:
 def render(message: Message, brand: Brand) -> Rendered:
     """The message in its own language.
 
-    Templates get `brand`, `base_url`, `unsubscribe_url`, `preferences_url`, `demo` and the message's context.
+    Templates get `brand`, `base_url`, `unsubscribe_url`, `preferences_url`, `open_url` and `demo`, and the message's
+    context.
     """
     context = {
         **message.context,
@@ -66,13 +73,18 @@ def render(message: Message, brand: Brand) -> Rendered:
         "base_url": amplify().settings.base_url,
         "unsubscribe_url": unsubscribe_url(message),
         "preferences_url": preferences_url(message),
+        "open_url": open_url(message, brand),
     }
     folder = f"messages/{message.template}"
     with force_locale(message.locale):
         context |= words()
-        # Not Flask's render_template: it looks for a request, of which there is none here, with each part.
-        subject, text, html = (
-            current_app.jinja_env.get_template(f"{folder}/{part}").render(context)
-            for part in ("subject.txt", "body.txt", "body.html")
-        )
+
+        def part(name: str) -> str:
+            # Not Flask's render_template: it looks for a request, of which there is none here, with each part.
+            return current_app.jinja_env.get_template(f"{folder}/{name}").render(context)
+
+        if message.channel == SMS:
+            short = one_line(part("sms.txt"), LONGEST_SMS)
+            return Rendered(one_line(brand.name), short, "", short)
+        subject, text, html = (part(name) for name in ("subject.txt", "body.txt", "body.html"))
     return Rendered(one_line(subject), text.strip() + "\n", _inliner.inline(html))

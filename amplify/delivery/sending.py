@@ -1,7 +1,7 @@
 """Sending messages in small groups: looked at together, sent one after the other over one connection, noted together.
 
 A group is at most GROUP messages and GROUP_SECONDS long. So a worker that dies repeats few, and whoever pauses, stops
-or unsubscribes is obeyed by every message whose group is looked at later.
+or unsubscribes is obeyed by every message that is looked at later: by all that begin to leave GROUP_SECONDS after it.
 """
 
 import time
@@ -25,8 +25,7 @@ from amplify.delivery.models import Message
 from amplify.delivery.outcomes import note_failure, note_not_sent, note_sent
 
 GROUP = 50
-# From the end of the look at a group to the last mail of it that is begun: not from its beginning, or a machine without
-# a moment to spare would look at each mail by itself.
+# From the look at a group to the last mail of it that is begun.
 GROUP_SECONDS = 0.25
 # The first of a batch: nobody knows yet how fast the other side is.
 FIRST_GROUP = 10
@@ -89,10 +88,11 @@ def send_batch(sessions: Sessions, settings: Settings, ids: Sequence[int], relea
 def _send_all(sessions: Sessions, channel: Channel, ids: list[int], release: str, batch: Batch) -> None:
     size = FIRST_GROUP
     while ids and not batch.is_over:
+        until = time.monotonic() + GROUP_SECONDS
         found = check(sessions, channel.settings, ids[:size], release)
         for message_id, rule in found.forbidden.items():
             note_not_sent(sessions, message_id, "suppressed", rule)
-        outcomes = _send_group(channel, found.ready, time.monotonic() + GROUP_SECONDS, batch)
+        outcomes = _send_group(channel, found.ready, until, batch)
         _note(sessions, outcomes)
         for message_id, failure in found.broken.items():
             batch.put_back(failure)

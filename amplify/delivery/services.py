@@ -115,6 +115,12 @@ def is_unsubscribed(session: Session, message: Message) -> bool:
     return not message.address or is_suppressed(session, message.brand_id, message.address)
 
 
+def lift(session: Session, brand_id: int, address: str) -> None:
+    """Their own telephone asks for messages again; what was erased stays out."""
+    theirs = Suppression.brand_id == brand_id, Suppression.address_hash == fingerprint(brand_id, address)
+    session.execute(sa.delete(Suppression).where(*theirs, Suppression.reason.in_(("unsubscribed", "bounced"))))
+
+
 def unsubscribe(session: Session, message: Message) -> None:
     """The reader of this message wants no more of its kind. Asking twice changes nothing."""
     if not is_unsubscribed(session, message):

@@ -1,20 +1,26 @@
-"""The pages behind the links of a mail: leaving at one click (RFC 8058; a GET changes nothing), and what one wishes."""
+"""The pages behind the links of a mail: leaving at one click (RFC 8058; a GET changes nothing), and what one wishes;
+and the picture that a brand may count opens by."""
 
-from flask import Blueprint, g, render_template, request
+from base64 import b64decode
+
+from flask import Blueprint, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 
 from amplify.brands.models import Brand
+from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.errors import NotFound
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import public
 from amplify.core.web import amplify
+from amplify.delivery import opens, services
 from amplify.delivery import preferences as wishing
-from amplify.delivery import services
 from amplify.delivery.models import Message
 from amplify.delivery.render import PREFERENCES_PURPOSE, UNSUBSCRIBE_PURPOSE, unsubscribe_url
 
 blueprint = Blueprint("delivery", __name__)
+# One transparent pixel.
+DOT = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 
 @blueprint.get("/unsubscribe/<token>")
@@ -65,6 +71,17 @@ def _preferences(message: Message, token: str, *, is_done: bool = False) -> str:
         unsubscribe_url=unsubscribe_url(message),
         is_done=is_done,
     )
+
+
+@blueprint.get("/o/<token>.gif")
+@public(writes=True, limited=False)  # the proxies of mail programs load for very many people
+def picture(token: str) -> Response:
+    """The picture in a mail. Loading it is all that is noted, and nothing else changes."""
+    message = _message_of(token, opens.PURPOSE)
+    if request.method == "GET":
+        opens.note(db.session, message, request.user_agent.string, clock.now())
+        db.session.commit()
+    return Response(DOT, content_type="image/gif", headers={"Cache-Control": "private, no-store"})
 
 
 def _message_of(token: str, purpose: str) -> Message:

@@ -124,6 +124,7 @@ def withheld(session: Session, messages: Sequence[Message]) -> dict[int, str]:
         return {}
     owed: Any = sa.select(Push.id, Push.message_id, Push.advocate_id, Push.reward_id, Push.step)
     owed = owed.add_columns(Customer.id.label("customer_id"), Customer.erased_at, Customer.consent, Customer.email)
+    owed = owed.add_columns(Customer.phone, Customer.sms_consent)
     owed = owed.join(Advocate, Advocate.id == Push.advocate_id)
     owed = owed.outerjoin(Customer, Customer.id == Advocate.customer_id)
     pushes = session.execute(owed.where(is_among(session, Push.message_id, list(ours)))).all()

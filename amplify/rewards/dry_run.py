@@ -25,7 +25,7 @@ from amplify.rewards import caps
 from amplify.rewards.approving import first_state
 from amplify.rewards.eligibility import Candidate, Languages, Limits, Start, judged, to_be_shown, way_to
 from amplify.rewards.models import Reward
-from amplify.rewards.reaching import PERSON
+from amplify.rewards.reaching import PERSON, SMS
 from amplify.rewards.services import affordable, reward_of
 from amplify.rewards.types import type_of
 
@@ -55,6 +55,8 @@ class DryRun:
     by_language: Counter[str] = field(default_factory=Counter)
     by_channel: Counter[str] = field(default_factory=Counter)
     by_day: Counter[date] = field(default_factory=Counter)
+    # Language -> how many of them get it as a text message.
+    by_sms: Counter[str] = field(default_factory=Counter)
     waiting: Counter[str] = field(default_factory=Counter)
     first: list[Candidate] = field(default_factory=list)
     # Of a milestone: no start gives it, so nobody is chosen; for how many there is enough now (None: no limit).
@@ -169,17 +171,19 @@ class _Counting:
         """Those who get it, by language, by channel, by the day on which it leaves, and how many wait by which rule."""
         languages, zone = Languages(self.start.brand), ZoneInfo(self.start.campaign.timezone)
         by_language, by_channel, by_day = Counter[str](), Counter[str](), Counter[date]()
-        waiting = Counter[str]()
+        waiting, by_sms = Counter[str](), Counter[str]()
         for (rule, channel, locale, *wait), count in groups.items():
             if rule is None:
                 by_language[languages[locale]] += count
                 by_channel[channel] += count
+                by_sms[languages[locale]] += count if channel == SMS else 0
                 why, leaves = self._leaves(channel, *wait)
                 waiting[why] += count
                 if why != FOUR_EYES:
                     by_day[leaves.astimezone(zone).date()] += count
         del waiting[""]
-        return {"by_language": by_language, "by_channel": by_channel, "by_day": by_day, "waiting": waiting}
+        told = {"by_language": by_language, "by_channel": by_channel, "by_day": by_day, "waiting": waiting}
+        return told | {"by_sms": +by_sms}
 
     def _leaves(self, channel: str, timezone: str | None, *full: int | None) -> tuple[str, datetime]:
         """What one of them waits for longest, and until when; as `delivery.pacing` decides when it is to be sent."""

@@ -1,6 +1,6 @@
 """A measured start as figures people can trust: each with its definition and, where it was measured, its interval."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from amplify.core.charts import Chart, Series
@@ -75,6 +75,15 @@ RATES = (
     ("failed", _l("Bounced"), _l("Pushes that were refused for good, of all pushes.")),
     ("redeemed", _l("Redeemed"), _l("Rewards that were used, of those delivered.")),
 )
+# Only of a brand that counts them, and never the truth: redemption is.
+OPENED = (
+    "opened",
+    _l("Opened (unreliable)"),
+    _l(
+        "Mails whose picture was loaded, of those delivered, but for loads known to be a machine's. Programs load it "
+        "unasked and people read without it: go by what was redeemed."
+    ),
+)
 SHARES = (
     ("shares", _l("Shared"), _l("People with a share, opened in the window, that a person's click confirmed.")),
     ("clicks", _l("Were followed"), _l("People whose shares of the window a person followed in it.")),
@@ -91,8 +100,9 @@ MEANS: tuple[tuple[str, Any, Any, Unit], ...] = (
 def rates(measured: Measured) -> list[Rate]:
     """What became of the pushes."""
     told = measured.delivered
-    wholes = {"sent": told.pushed, "failed": told.pushed, "redeemed": told.sent}
-    return [Rate(name, label, said, getattr(told, name), wholes[name]) for name, label, said in RATES]
+    wholes = {"sent": told.pushed, "failed": told.pushed, "redeemed": told.sent, "opened": told.sent}
+    shown = [*RATES, *([OPENED] if told.opened or told.opened_by_machines else [])]
+    return [Rate(name, label, said, getattr(told, name), wholes[name]) for name, label, said in shown]
 
 
 def comparisons(measured: Measured) -> list[Comparison]:
@@ -118,6 +128,24 @@ def gain(measured: Measured) -> Gain | None:
         return one.people * ((rewarded or 0) - (held_out or 0)), interval and interval.times(one.people)
 
     return Gain(*of("conversions"), *of("revenue"), measured.delivered.whole_cost_minor)
+
+
+def told(measured: Measured) -> dict[str, Any]:
+    """The same for programs: plain values by name, each difference with its interval; money in minor units."""
+    gained = gain(measured)
+    return {
+        "since": measured.since.isoformat(),
+        "until": measured.until.isoformat(),
+        "currency": measured.currency,
+        "rewarded": measured.rewarded.people,
+        "held_out": measured.held_out.people,
+        **asdict(measured.delivered),
+        "compared": {
+            one.name: {"rewarded": one.rewarded, "held_out": one.held_out, "interval": one.interval}
+            for one in comparisons(measured)
+        },
+        "gained": asdict(gained) | {"cost_per_conversion": gained.cost_per_conversion} if gained else None,
+    }
 
 
 def picture(measured: Measured) -> Chart:

@@ -11,9 +11,11 @@ from amplify.core.db import db
 from amplify.core.i18n import gettext as _
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
+from amplify.leaderboards.models import Snapshot
 from amplify.rewards import effect
-from amplify.rewards.measuring import measure
-from amplify.rewards.presenting import when
+from amplify.rewards.measuring import Measured, measure, measure_all
+from amplify.rewards.presenting import start_asked, when
+from amplify.rewards.queries import snapshots
 
 blueprint = Blueprint("effects", __name__, url_prefix="/console/campaigns/<int:campaign_id>")
 Write = Callable[[float | None], str]
@@ -22,13 +24,15 @@ Write = Callable[[float | None], str]
 @blueprint.get("/effect")
 @staff()
 def show(campaign_id: int) -> str:
-    """The latest start so far; it counts on while the campaign runs."""
+    """The latest start so far, another, or all of them; it counts on while the campaign runs."""
     campaign = _campaign(campaign_id)
-    measured = measure(db.session, campaign)
+    starts, start, measured = _measured(campaign)
     return render_template(
         "rewards/effect.html",
         campaign=campaign,
         measured=measured,
+        starts=starts,
+        start=start,
         effect=effect,
         write=lambda unit: _writer(unit, measured.currency if measured else ""),
         when=when,
@@ -39,7 +43,7 @@ def show(campaign_id: int) -> str:
 @staff()
 def as_csv(campaign_id: int) -> Response:
     """Every figure with its definition, its parts and its interval; money in minor units."""
-    measured = measure(db.session, _campaign(campaign_id))
+    _starts, start, measured = _measured(_campaign(campaign_id))
     header = [_("Figure"), _("Definition"), _("Rewarded"), _("Kept back"), _("Difference"), _("From"), _("To")]
     rows: list[tuple[object, ...]] = []
     if measured is not None:
@@ -65,7 +69,8 @@ def as_csv(campaign_id: int) -> Response:
             (_("Cost of friends"), "", told.friends_cost_minor, "", "", "", ""),
         ]
         rows += _gains(effect.gain(measured))
-    return csv_response(f"campaign-{campaign_id}-effect", header, rows)
+    named = f"-start-{start}" if start else ""
+    return csv_response(f"campaign-{campaign_id}-effect{named}", header, rows)
 
 
 def _gains(gain: effect.Gain | None) -> list[tuple[object, ...]]:
@@ -88,6 +93,13 @@ def _writer(unit: str, currency: str) -> Write:
         "money": lambda value: ui.money(None if value is None else round(value), currency),
     }
     return plain[unit]
+
+
+def _measured(campaign: Campaign) -> tuple[list[Snapshot], int | None, Measured | None]:
+    """Every start, which is asked for (None: all), and its figures."""
+    starts = snapshots(db.session, campaign)
+    start = start_asked(starts, starts[-1].occurrence if starts else None)
+    return starts, start, measure_all(db.session, campaign) if start is None else measure(db.session, campaign, start)
 
 
 def _campaign(campaign_id: int) -> Campaign:

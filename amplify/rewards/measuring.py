@@ -2,11 +2,12 @@
 
 Both groups are drawn from the ranks that the start rewarded (whoever was kept back further down would not have got one
 anyway), and everybody stays in the group they were drawn into, whatever became of their mail. The window runs from the
-moment the ranking was frozen to the campaign's end, or to now while it runs.
+moment the ranking was frozen to the next start, to the campaign's end, or to now while it runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +20,7 @@ from amplify.core.intervals import Sums
 from amplify.leaderboards.models import Snapshot
 from amplify.rewards import holdout
 from amplify.rewards.models import Friend, LeftOut, Push
-from amplify.rewards.queries import latest_snapshot
+from amplify.rewards.queries import opens, snapshots
 from amplify.rewards.states import GIVEN_BACK
 from amplify.sharing.models import Share, ShareLink
 from amplify.tracking.models import Click, ClickVerdict, Conversion
@@ -47,6 +48,9 @@ class Delivered:
     failed: int
     redeemed: int
     cost_minor: int
+    # By people as far as can be told, and by machines; 0 unless the brand counts opens.
+    opened: int = 0
+    opened_by_machines: int = 0
     friends: int = 0
     friends_redeemed: int = 0
     friends_cost_minor: int = 0
@@ -69,12 +73,24 @@ class Measured:
     held_out: Group
 
 
-def measure(session: Session, campaign: Campaign) -> Measured | None:
-    """The latest start of this campaign; None: it has not started."""
-    snapshot = latest_snapshot(session, campaign)
-    if snapshot is None:
-        return None
-    since, until = snapshot.taken_at, campaign.finished_at or clock.now()
+def measure(session: Session, campaign: Campaign, number: int | None = None) -> Measured | None:
+    """The start of this number, or the latest; None: there was none."""
+    taken = snapshots(session, campaign)
+    found = next((one for one in reversed(taken) if number in (None, one.occurrence)), None)
+    return _measured(session, campaign, found, taken) if found is not None else None
+
+
+def measure_all(session: Session, campaign: Campaign) -> Measured | None:
+    """All starts together: their windows do not overlap, and who was in several of them counts in each."""
+    taken = snapshots(session, campaign)
+    each = [_measured(session, campaign, one, taken) for one in taken]
+    return reduce(_together, each) if each else None
+
+
+def _measured(session: Session, campaign: Campaign, snapshot: Snapshot, taken: list[Snapshot]) -> Measured:
+    since = snapshot.taken_at
+    ends = [one.taken_at for one in taken if one.occurrence > snapshot.occurrence]
+    until = min([campaign.finished_at or clock.now(), *ends])
     brand = session.get_one(Brand, campaign.brand_id)
     rows = session.execute(_grouped(_people(snapshot), since, until, brand.currency))
     groups = {bool(row.is_rewarded): _group(row._mapping) for row in rows}
@@ -83,17 +99,33 @@ def measure(session: Session, campaign: Campaign) -> Measured | None:
         since,
         until,
         brand.currency,
-        _delivered(session, snapshot, since, until),
+        _delivered(session, campaign, snapshot, since, until),
         groups.get(True, nobody),
         groups.get(False, nobody),
     )
+
+
+def _together(one: Measured, other: Measured) -> Measured:
+    told = [a + b for a, b in zip(astuple(one.delivered), astuple(other.delivered), strict=True)]
+    groups = _joined(one.rewarded, other.rewarded), _joined(one.held_out, other.held_out)
+    return Measured(one.since, other.until, one.currency, Delivered(*told), *groups)
+
+
+def _joined(one: Group, other: Group) -> Group:
+    having = {name: one.having[name] + other.having[name] for name in COUNTED}
+    sums = {name: _added(one.sums[name], other.sums[name]) for name in COUNTED}
+    return Group(one.people + other.people, having, sums)
+
+
+def _added(one: Sums, other: Sums) -> Sums:
+    return Sums(one.n + other.n, one.total + other.total, one.squares + other.squares)
 
 
 def _of(model: Any, snapshot: Snapshot) -> tuple[sa.ColumnElement[bool], ...]:
     return model.campaign_id == snapshot.campaign_id, model.occurrence == snapshot.occurrence
 
 
-def _delivered(session: Session, snapshot: Snapshot, since: datetime, until: datetime) -> Delivered:
+def _delivered(session: Session, campaign: Campaign, snapshot: Snapshot, since: datetime, until: datetime) -> Delivered:
     counted = sa.select(
         sa.func.count(),
         sa.func.count(Push.sent_at),
@@ -102,7 +134,10 @@ def _delivered(session: Session, snapshot: Snapshot, since: datetime, until: dat
         sa.func.coalesce(sa.func.sum(sa.case((Push.state.not_in(GIVEN_BACK), Push.amount_minor))), 0),
     )
     pushed, sent, failed, redeemed, cost = session.execute(counted.where(*_of(Push, snapshot))).one()
-    return Delivered(pushed, sent, failed, redeemed, int(cost), *_friends(session, snapshot, since, until))
+    told = opens(session, campaign, snapshot.occurrence)
+    opened = told["proxy"] + told["person"], told["machine"]
+    friends = _friends(session, snapshot, since, until)
+    return Delivered(pushed, sent, failed, redeemed, int(cost), *opened, *friends)
 
 
 def _friends(session: Session, snapshot: Snapshot, since: datetime, until: datetime) -> tuple[int, int, int]:

@@ -1,17 +1,21 @@
 """How a campaign is shown: its times as they are where it runs, and what may be done with it now."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask import request
 from flask_babel import format_datetime
 from flask_login import current_user
 
 from amplify.campaigns.models import MOVES, Campaign
 from amplify.campaigns.schedule import read_local
+from amplify.core.errors import NotFound
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
+from amplify.leaderboards.models import Snapshot
 from amplify.rewards.models import Reward
 
 
@@ -104,3 +108,13 @@ def acts_of(campaign: Campaign) -> list[Act]:
         if campaign.state in also_now.get(act.verb, MOVES[act.verb][0])
         and not (act.verb == "schedule" and campaign.state == "scheduled")
     ]
+
+
+def start_asked(starts: Sequence[Snapshot], default: int | None) -> int | None:
+    """Which start a page is to show: `?start=2`, or None for all of them (`all`). Raises NotFound."""
+    asked = request.args.get("start", "")
+    if asked in ("", "all"):
+        return None if asked else default
+    if asked not in {str(one.occurrence) for one in starts}:
+        raise NotFound(_l("There was no such start."), field="start", rule="start-unknown")
+    return int(asked)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from amplify.campaigns.models import Campaign
 from amplify.customers.models import Customer
 from amplify.delivery.addresses import normal_form
+from amplify.delivery.models import Message
 from amplify.leaderboards.models import Snapshot, SnapshotRow
 from amplify.rewards.models import LeftOut, Milestone, Push, Reward
 from amplify.rewards.reached import counted
@@ -80,20 +81,28 @@ class Why:
     reached: int | None = None
 
 
-def results(session: Session, campaign: Campaign) -> Results:
-    """The counts of all starts, and the latest snapshot."""
-    theirs = Push.campaign_id == campaign.id, Push.advocate_id.is_not(None)
+def results(session: Session, campaign: Campaign, number: int | None = None) -> Results:
+    """The counts of all starts and the latest snapshot, or those of the start of this number."""
+    theirs = *_of(Push, campaign, number), Push.advocate_id.is_not(None)
     states = sa.select(Push.state, sa.func.count()).where(*theirs).group_by(Push.state)
-    rules = sa.select(LeftOut.rule, sa.func.count()).where(LeftOut.campaign_id == campaign.id).group_by(LeftOut.rule)
+    rules = sa.select(LeftOut.rule, sa.func.count()).where(*_of(LeftOut, campaign, number)).group_by(LeftOut.rule)
     waiting = _steps("waiting", campaign, Milestone.rule, sa.func.count()).group_by(Milestone.rule)
     steps = _steps("left_out", campaign, Milestone.rule, sa.func.count()).group_by(Milestone.rule)
     return Results(
-        snapshot=latest_snapshot(session, campaign),
+        snapshot=_snapshot(session, campaign, number),
         states=_counted(session, states),
         left_out=_counted(session, rules) + _counted(session, steps),
         waiting=_counted(session, waiting),
         reward=reward_of(session, campaign),
     )
+
+
+def opens(session: Session, campaign: Campaign, number: int | None = None) -> Counter[str]:
+    """Kind of program that loaded the picture of a reward's mail (delivery/opens.py) -> how many mails."""
+    told = sa.select(Message.opened_by, sa.func.count()).join(Push, Push.message_id == Message.message_id)
+    theirs = *_of(Push, campaign, number), Push.advocate_id.is_not(None), Message.opened_by != ""
+    loaded = told.where(*theirs).group_by(Message.opened_by)
+    return _counted(session, loaded)
 
 
 def _steps(state: str, campaign: Campaign, *columns: Any) -> Any:
@@ -109,16 +118,29 @@ def _counted(session: Session, grouped: Any) -> Counter[str]:
     return found
 
 
-def latest_snapshot(session: Session, campaign: Campaign) -> Snapshot | None:
-    """The ranking as the last start froze it."""
+def _of(model: Any, campaign: Campaign, number: int | None) -> list[sa.ColumnElement[bool]]:
+    """Rows of this campaign, of one of its starts or of all (None)."""
+    return [model.campaign_id == campaign.id, *([model.occurrence == number] if number is not None else [])]
+
+
+def snapshots(session: Session, campaign: Campaign) -> list[Snapshot]:
+    """The rankings as its starts froze them, the first start first."""
     own = sa.select(Snapshot).where(Snapshot.campaign_id == campaign.id)
+    return list(session.scalars(own.order_by(Snapshot.occurrence)))
+
+
+def _snapshot(session: Session, campaign: Campaign, number: int | None = None) -> Snapshot | None:
+    """The ranking as this start froze it, or the last one."""
+    own = sa.select(Snapshot).where(*_of(Snapshot, campaign, number))
     return session.scalar(own.order_by(Snapshot.occurrence.desc()).limit(1))
 
 
-def lines(session: Session, campaign: Campaign, limit: int | None = None, offset: int = 0) -> Iterator[Line]:
-    """Every chosen person of every start, the last start first, by rank; names as they agreed to be shown."""
-    pushed = _pushed().where(Push.campaign_id == campaign.id)
-    left = _left().where(LeftOut.campaign_id == campaign.id)
+def lines(
+    session: Session, campaign: Campaign, limit: int | None = None, offset: int = 0, number: int | None = None
+) -> Iterator[Line]:
+    """Every chosen person of every start or of one, the last start first, by rank; names as they agreed to be shown."""
+    pushed = _pushed().where(*_of(Push, campaign, number))
+    left = _left().where(*_of(LeftOut, campaign, number))
     reached = _reached().where(Milestone.campaign_id == campaign.id)
     both = sa.union_all(pushed, left, reached).subquery()
     order = sa.select(both).order_by(both.c.occurrence.desc(), both.c.rank).limit(limit).offset(offset)
@@ -130,7 +152,7 @@ def why(session: Session, campaign: Campaign, who: str) -> Why | None:
     advocate = _find(session, campaign.brand_id, who.strip())
     if advocate is None:
         return None
-    snapshot = latest_snapshot(session, campaign)
+    snapshot = _snapshot(session, campaign)
     mine = [
         *session.execute(_pushed().where(Push.campaign_id == campaign.id, Push.advocate_id == advocate.id)),
         *session.execute(_left().where(LeftOut.campaign_id == campaign.id, LeftOut.advocate_id == advocate.id)),

@@ -13,6 +13,7 @@ from amplify.delivery.models import Endpoint, Suppression, Wishes
 
 UNWANTED = "unwanted"
 MAIL = "email"
+SMS = "sms"
 PERSON = sa.literal("customer:") + sa.cast(Customer.id, sa.Text)
 Condition = sa.ColumnElement[bool]
 When = tuple[Condition, str]
@@ -46,23 +47,27 @@ def address(brand: Brand, by: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     theirs = Endpoint.person == sa.case((by == WEBHOOK, ""), else_=PERSON)
     newest = sa.select(sa.func.max(Endpoint.id)).where(*_open(brand), Endpoint.channel == by, theirs)
     number = newest.correlate(Customer).scalar_subquery()
-    return sa.case((by == MAIL, Customer.email), else_=sa.literal("endpoint:") + sa.cast(number, sa.Text))
+    return sa.case(
+        (by == MAIL, Customer.email),
+        (by == SMS, Customer.phone),
+        else_=sa.literal("endpoint:") + sa.cast(number, sa.Text),
+    )
 
 
 def _about_mail(session: Session, brand: Brand) -> list[When]:
     return [
         (sa.func.coalesce(Customer.email, "") == "", "no-email"),
         (Customer.consent.is_not(True), "no-consent"),
-        *_suppressed(session, brand.id),
+        *_suppressed(session, brand.id, Customer.email_normal),
         *_unwanted(session, brand),
     ]
 
 
-def _suppressed(session: Session, brand_id: int) -> list[When]:
+def _suppressed(session: Session, brand_id: int, address: Any) -> list[When]:
     ours = sa.select(Suppression.address_hash).where(Suppression.brand_id == brand_id)
     if session.scalar(ours.limit(1)) is None:  # then there is nothing to hash addresses for
         return []
-    return [(sha256_hex(sa.literal(f"{brand_id}:") + Customer.email_normal).in_(ours), "suppressed")]
+    return [(sha256_hex(sa.literal(f"{brand_id}:") + address).in_(ours), "suppressed")]
 
 
 def _unwanted(session: Session, brand: Brand) -> list[When]:
@@ -75,7 +80,12 @@ def _elsewhere(session: Session, brand: Brand) -> dict[str, Condition]:
     """The brand's ways besides mail that reach anybody: whether they reach this person, who did not refuse them."""
     there_are = set(session.scalars(sa.select(Endpoint.channel).where(*_open(brand)).distinct()))
     ways: dict[str, Condition] = {}
-    for way in (way for way in brand.channel_order if way in there_are):
+    for way in brand.channel_order:
+        if way == SMS:
+            ways[way] = _by_sms(session, brand)
+            continue
+        if way not in there_are:
+            continue
         if way == WEBHOOK:
             known = sa.func.coalesce(Customer.external_id, "") != ""
             ways[way] = sa.and_(known, Customer.consent.is_(True))
@@ -86,6 +96,15 @@ def _elsewhere(session: Session, brand: Brand) -> dict[str, Condition]:
         may = sa.func.coalesce(Customer.consent, sa.true())
         ways[way] = sa.and_(reaches.correlate(Customer), may, sa.not_(refuses))
     return ways
+
+
+def _by_sms(session: Session, brand: Brand) -> Condition:
+    """A number, a yes to text messages, and no "no": to everything, to this way, or from that telephone."""
+    yes = sa.and_(Customer.sms_consent.is_(True), sa.func.coalesce(Customer.consent, sa.true()))
+    no = [hit for hit, _rule in _suppressed(session, brand.id, Customer.phone)]
+    if _has_wishes(session, brand):
+        no.append(_refuses(brand, SMS))
+    return sa.and_(sa.func.coalesce(Customer.phone, "") != "", yes, *(sa.not_(hit) for hit in no))
 
 
 def _open(brand: Brand) -> tuple[Any, ...]:

@@ -8,11 +8,15 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.orm import Session
 
+from amplify.brands.models import Brand
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
+from amplify.campaigns.models import Campaign
 from amplify.core.bulk import is_among
 from amplify.core.failpoints import reach
-from amplify.delivery.events import MessageNotSent, MessagesSent, Sent
+from amplify.delivery.events import MessageNotSent, MessageReturned, MessagesSent, Sent
 from amplify.delivery.models import Message
+from amplify.delivery.phones import is_phone
+from amplify.delivery.receipts import came_back
 from amplify.leaderboards.services import freeze
 from amplify.rewards import delivering, mail, planning
 from amplify.rewards.models import Milestone, Push, Reward
@@ -74,6 +78,15 @@ def on_messages_sent(session: Session, fact: MessagesSent) -> None:
             _left_all_the_same(session, push.id, sent, fact.at)
     for (reward_id, attempts), ids in alike.items():
         _give(session, session.get_one(Reward, reward_id), ids, attempts, fact.at)
+    _take_back(session, [one.message_id for one in ours.values() if is_phone(one.address)])
+
+
+def _take_back(session: Session, message_ids: Sequence[str]) -> None:
+    """Of these text messages those that the other side knew not to arrive before we had noted that they left."""
+    early = sa.select(Message).where(Message.message_id.in_(message_ids), Message.receipt == "undelivered")
+    if message_ids:
+        for message in session.scalars(early.execution_options(populate_existing=True)).all():
+            came_back(session, message, message.receipt_note)
 
 
 def _give(session: Session, reward: Reward, ids: Sequence[int], attempts: int, at: datetime) -> None:
@@ -92,6 +105,22 @@ def on_message_not_sent(session: Session, fact: MessageNotSent) -> None:
         is_closed = fact.message.state == "failed" or fact.message.reason == UNWANTED
         if not (is_closed and delivering.fall_back(session, push, fact.message)):
             settle(session, push, fact.message.state, fact.message.reason)
+
+
+def on_message_returned(session: Session, fact: MessageReturned) -> None:
+    """A reward's message had left and came back: the next way brings the same code, if there is one.
+
+    What it said was wiped when it left, and is written anew from the ledger.
+    """
+    push, message = _push_of(session, fact.message), fact.message
+    if push is None or push.state != "sent":
+        return
+    push.move("return")
+    campaign = session.get_one(Campaign, push.campaign_id)
+    facts = mail.Facts.of(session, session.get_one(Brand, push.brand_id), campaign, push)
+    message.context = facts.context(push)
+    if not delivering.fall_back(session, push, message):
+        settle(session, push, "failed", message.reason)
 
 
 def _push_of(session: Session, message: Message) -> Push | None:

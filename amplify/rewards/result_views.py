@@ -21,7 +21,7 @@ from amplify.delivery.services import queue_message
 from amplify.rewards import mail, queries, retrying, rules, services
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.models import ADVOCATE, FRIEND
-from amplify.rewards.presenting import EDITORS, context, when
+from amplify.rewards.presenting import EDITORS, context, start_asked, when
 from amplify.rewards.redeeming import redeem_codes
 from amplify.rewards.uploading import upload_codes
 
@@ -80,13 +80,18 @@ def results(campaign_id: int) -> str:
     campaign = _campaign(campaign_id)
     page = max(1, request.args.get("page", 1, type=int))
     who = request.args.get("who", "").strip()
-    found = queries.results(db.session, campaign)
+    starts = queries.snapshots(db.session, campaign)
+    start = start_asked(starts, None)
+    found = queries.results(db.session, campaign, start)
     return render_template(
         "rewards/results.html",
         campaign=campaign,
         results=found,
+        starts=starts,
+        start=start,
+        opens=queries.opens(db.session, campaign, start) if g.brand.counts_opens else None,
         failures=retrying.failures(db.session, campaign),
-        lines=list(queries.lines(db.session, campaign, PAGE, min(page - 1, 10**6) * PAGE)),
+        lines=list(queries.lines(db.session, campaign, PAGE, min(page - 1, 10**6) * PAGE, start)),
         page=page,
         pages=max(1, -(-found.chosen // PAGE)),
         rules=RULES,
@@ -103,6 +108,7 @@ def results(campaign_id: int) -> str:
 def results_csv(campaign_id: int) -> Response:
     """The same as a file: one row per chosen person."""
     campaign = _campaign(campaign_id)
+    start = start_asked(queries.snapshots(db.session, campaign), None)
     header = [
         _("Start"), _("Rank"), _("Name"), _("State"), _("Reason"), _("Language"), _("Amount in minor units"),
         _("Currency"), _("Sent"), _("Redeemed"), _("Step"),
@@ -111,9 +117,10 @@ def results_csv(campaign_id: int) -> Response:
         (line.occurrence, line.rank, line.name, line.state, line.reason, line.locale, line.amount_minor,
          g.brand.currency, line.sent_at and line.sent_at.isoformat(), line.redeemed_at and line.redeemed_at.isoformat(),
          line.step or None)
-        for line in queries.lines(db.session, campaign)
+        for line in queries.lines(db.session, campaign, number=start)
     )  # fmt: skip
-    return csv_response(f"campaign-{campaign.id}-results", header, rows)
+    named = f"-start-{start}" if start else ""
+    return csv_response(f"campaign-{campaign.id}-results{named}", header, rows)
 
 
 @blueprint.post("/campaigns/<int:campaign_id>/retries")

@@ -10,6 +10,7 @@ suppress  earned, held, approved          suppressed  the rules, asked again bef
 cancel    earned, held, approved          cancelled   a stop, an erasure, or staff who refuse what is held
 renew     cancelled, suppressed           earned      the worker, when a milestone that was undone is reached again
 leave     cancelled                       sent        the channel, which had it already when it was cancelled
+return    sent                            earned      the channel, when it comes back: the next way, else `fail`
 redeem    earned, approved, sent, failed  redeemed    the till, the shop, a file, or staff whose task is done
 revoke    sent, failed                    revoked     staff (a purchase given back, fraud)
 expire    sent                            expired     the worker, once its last day is over
@@ -49,6 +50,7 @@ MOVES = {
     "cancel": Move(OPEN, "cancelled", "campaign or staff"),
     "renew": Move(("cancelled", "suppressed"), "earned", "worker"),
     "leave": Move(("cancelled",), "sent", "channel"),
+    "return": Move(("sent",), "earned", "channel"),
     "redeem": Move(("earned", "approved", "sent", "failed"), "redeemed", "shop or staff"),
     "revoke": Move(("sent", "failed"), "revoked", "staff"),
     "expire": Move(("sent",), "expired", "worker"),

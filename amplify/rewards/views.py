@@ -17,7 +17,18 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
 from amplify.delivery.channel import ways
-from amplify.rewards import audience_form, changes, forms, presenting, queries, repeat_form, rules, services, writing
+from amplify.rewards import (
+    audience_form,
+    changes,
+    forms,
+    presenting,
+    queries,
+    repeat_form,
+    rules,
+    services,
+    texting,
+    writing,
+)
 from amplify.rewards.dry_run import WAITS, dry_run, people
 from amplify.rewards.eligibility import RULES
 from amplify.rewards.forms import CampaignForm
@@ -147,6 +158,7 @@ def dry(campaign_id: int) -> str:
         friends=friends_dry_run(db.session, campaign),
         friends_when=friends.WHEN,
         acts=presenting.acts_of(campaign),
+        texts=reward and texting.texts(g.brand, campaign, reward, run),
     )
 
 

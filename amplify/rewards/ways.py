@@ -51,6 +51,8 @@ def rule_on(channel: str, person: Any) -> str | None:
     suppression list and at their wishes. `person`: a Customer, or a row of what is asked here."""
     if person is None or person.erased_at is not None:
         return "erased"
+    if channel == reaching.SMS and not (person.phone and person.sms_consent is True):
+        return "no-consent"
     if channel != reaching.MAIL:
         return "no-consent" if person.consent is False else None
     if not person.email:

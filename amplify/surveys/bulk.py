@@ -119,7 +119,16 @@ def _supersede(session: Session, brand: Brand, source: str, ids: Sequence[str]) 
 
 def _person(answer: ResponseIn) -> Person:
     who = answer.customer
-    return Person(who.external_id, who.email, who.name, who.locale or answer.locale, who.timezone, who.consent)
+    return Person(
+        external_id=who.external_id,
+        email=who.email,
+        name=who.name,
+        locale=who.locale or answer.locale,
+        timezone=who.timezone,
+        phone=who.phone,
+        consent=who.consent,
+        sms_consent=who.sms_consent,
+    )
 
 
 def _people(session: Session, brand: Brand, answers: Sequence[ResponseIn], source: str) -> dict[Person, int]:

@@ -29,6 +29,8 @@ FIELD_NAMES = {
     "customer_locale": _l("Customer's language"),
     "customer_timezone": _l("Customer's time zone"),
     "customer_consent": _l("May we write to the customer?"),
+    "customer_phone": _l("Customer's telephone number"),
+    "customer_sms_consent": _l("May we send the customer text messages?"),
     "employee_key": _l("Employee"),
     "touchpoint": _l("Touchpoint"),
     "locale": _l("Language of the answer"),

@@ -32,6 +32,8 @@ FieldName = Literal[
     "customer_locale",
     "customer_timezone",
     "customer_consent",
+    "customer_phone",
+    "customer_sms_consent",
 ]
 FIELDS: tuple[str, ...] = get_args(FieldName)
 # Where a field stands in an answer (schemas.AnswerIn).
@@ -42,6 +44,8 @@ PATHS = {name: (name,) for name in FIELDS} | {
     "customer_locale": ("customer", "locale"),
     "customer_timezone": ("customer", "timezone"),
     "customer_consent": ("customer", "consent"),
+    "customer_phone": ("customer", "phone"),
+    "customer_sms_consent": ("customer", "sms_consent"),
 }
 ENCODINGS = ("utf-8-sig", "utf-8", "latin-1")
 ISO = "iso"

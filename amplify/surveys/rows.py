@@ -233,7 +233,7 @@ def _value(cell: str, name: str, rule: FieldRule, mapping: Mapping) -> Any:
         return rule.default
     if text in rule.map:
         return rule.map[text]
-    convert = {"given": _score, "customer_consent": _consent}.get(name)
+    convert = {"given": _score, "customer_consent": _consent, "customer_sms_consent": _consent}.get(name)
     if name == "answered_at":
         return instant(text, tuple(mapping.dates.formats), mapping.dates.timezone)
     return convert(text) if convert else text

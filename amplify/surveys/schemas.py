@@ -16,11 +16,14 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
 from amplify.brands.services import slugify
 from amplify.core import clock
+from amplify.core.errors import Invalid
+from amplify.delivery import phones
 from amplify.surveys.models import SCALES
 
 OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
@@ -56,6 +59,14 @@ def _zone(name: str) -> str:
     return name
 
 
+def _phone(text: str) -> str:
+    try:
+        return phones.check("phone", text)
+    except Invalid as error:
+        said = "This is no telephone number with its country, such as +34600123456."
+        raise PydanticCustomError("phone", said) from error
+
+
 Place = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
@@ -69,6 +80,7 @@ Comment = Annotated[str, StringConstraints(strip_whitespace=True, max_length=MAX
 # A language tag of BCP 47, such as "es" or "es-MX".
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}$", max_length=35)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)]
+Phone = Annotated[str, StringConstraints(max_length=40), AfterValidator(_phone)]
 
 
 class _In(BaseModel):
@@ -83,7 +95,15 @@ class CustomerIn(_In):
     name: Line200 = ""
     locale: Tag | None = None
     timezone: Zone | None = None
+    phone: Phone | None = Field(None, description="With its country, such as +34600123456; kept as E.164.")
     consent: bool | None = Field(None, description="May the brand write to them? Leave out if never asked.")
+    sms_consent: bool | None = Field(None, description="May it send them text messages? A consent of its own.")
+
+    @model_validator(mode="after")
+    def _of_somebody(self) -> "CustomerIn":
+        if self.phone and not self.has_contact:
+            raise PydanticCustomError("phone_alone", "A telephone number needs an external id or an e-mail address.")
+        return self
 
     @property
     def has_contact(self) -> bool:

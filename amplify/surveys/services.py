@@ -138,7 +138,9 @@ def _person(session: Session, brand: Brand, answer: ResponseIn) -> Customer | No
         name=who.name,
         locale=who.locale or answer.locale,
         timezone=who.timezone,
+        phone=who.phone,
         consent=who.consent,
+        sms_consent=who.sms_consent,
         consent_source=answer.source,
     )
 

@@ -5,18 +5,21 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from apiflask import APIFlask
 from sqlalchemy.orm import Session
 
 from amplify.accounts.models import AuditEntry, User
 from amplify.brands.models import Brand
 from amplify.core.db import db
 from amplify.core.settings import Settings
+from amplify.core.web import Amplify
 from amplify.delivery import endpoints
 from amplify.delivery.models import Endpoint, Message
 from amplify.delivery.sending import send_batch
 from amplify.delivery.services import suppress
 from tests.client import Client
 from tests.delivery.receivers import Program, receiving
+from tests.delivery.twilio import ACCOUNT, SENDER
 from tests.world import a_brand, a_user
 
 PAGE = "/console/channels"
@@ -35,9 +38,15 @@ def admin(session: Session, brand: Brand, client: Client) -> User:
 
 
 def form(**changes: str) -> dict[str, str]:
-    places = {"place_email": "2", "place_webpush": "1", "place_webhook": "0"}
-    limits = {"limit_email": "600", "limit_webpush": "", "limit_webhook": "0"}
-    pacing = {"quiet_from_hour": "22", "quiet_until_hour": "7", "cap_messages": "3", "cap_days": "14"}
+    places = {"place_email": "2", "place_webpush": "1", "place_sms": "0", "place_webhook": "0"}
+    limits = {"limit_email": "600", "limit_webpush": "", "limit_sms": "", "limit_webhook": "0"}
+    pacing = {
+        "quiet_from_hour": "22",
+        "quiet_until_hour": "7",
+        "cap_messages": "3",
+        "cap_days": "14",
+        "sms_thousand_minor": "830",
+    }
     return places | limits | pacing | changes
 
 
@@ -163,3 +172,24 @@ def send_all(session: Session, settings: Settings) -> Any:
     session.commit()
     send_batch(db.sessionmaker, settings, list(session.scalars(sa.select(Message.id))))
     session.expire_all()
+
+
+@pytest.mark.usefixtures("admin")
+def test_text_messages_are_turned_on_only_where_there_is_an_account(
+    session: Session, brand: Brand, client: Client, app: APIFlask, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = client.post_form(PAGE, form(place_sms="3"))
+    assert (answer.status_code, "has set no account" in answer.text) == (422, True)
+    monkeypatch.setitem(app.extensions, "amplify", Amplify(settings.model_copy(update=ACCOUNT)))
+    assert client.post_form(PAGE, form(place_sms="3")).status_code == 303
+    session.refresh(brand)
+    assert (brand.channel_order, brand.sms_thousand_minor) == (["webpush", "email", "sms"], 830)
+    page = client.get(PAGE).text
+    assert SENDER in page
+    assert "http://localhost/in/channels/sms" in page
+
+
+@pytest.mark.usefixtures("admin")
+def test_a_number_is_looked_up_however_it_is_written(session: Session, brand: Brand, client: Client) -> None:
+    suppress(session, brand.id, "+34600123456", "unsubscribed")
+    assert "gets no marketing mail since" in client.get(PAGE, query_string={"address": "+34 600 12 34 56"}).text

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from amplify.delivery.errors import PermanentFailure
 from amplify.delivery.render import Rendered
 from tests.delivery.mailserver import listening
 from tests.delivery.receivers import Program, PushService, receiving
+from tests.delivery.twilio import ACCOUNT, Twilio
 
 NAMES = sorted(registry())
 RENDERED = Rendered("Hello", "Plain words\n", "<p>Words</p>")
@@ -22,7 +24,9 @@ SECRET = new_secret()
 Targets = dict[str, Mapping[str, str]]
 
 
-def outgoing(address: str = "ana@friends.example", n: int = 1, target: Mapping[str, str] | None = None) -> Outgoing:
+def outgoing(address: str = "", n: int = 1, target: Mapping[str, str] | None = None, to: str = "") -> Outgoing:
+    """To this address, or to a good one of the channel `to`."""
+    address = address or ("+34600123456" if to == "sms" else "ana@friends.example")
     unsubscribe = "https://a.example/unsubscribe/t"
     sender = "Amplify <hello@a.example>"
     return Outgoing(
@@ -41,37 +45,38 @@ def targets() -> Iterator[Targets]:
 @pytest.fixture(params=NAMES)
 def channel(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Channel]:
     """The channel, with a mail server on this machine for those that speak to one."""
-    with listening() as server:
-        given = Settings(
-            env="test", data_dir=tmp_path, smtp_host=server.host, smtp_port=server.port, outgoing_to_loopback=True
-        )
+    twilio = Twilio()
+    with listening() as server, receiving(twilio):
+        servers: dict[str, Any] = {"smtp_host": server.host, "smtp_port": server.port, "twilio_url": twilio.url}
+        given = Settings(env="test", data_dir=tmp_path, outgoing_to_loopback=True, **servers, **ACCOUNT)
         with registry()[request.param](given) as opened:
             yield opened
+    assert twilio.refused == []
 
 
 def test_a_channel_has_its_own_name() -> None:
-    assert {"email", "console", "file", "webhook", "webpush"} <= set(NAMES)
+    assert {"email", "console", "file", "sms", "webhook", "webpush"} <= set(NAMES)
     assert all(name == name.lower() and len(name) <= 40 for name in NAMES)
 
 
 def test_a_channel_takes_many_messages_in_one_opening(channel: Channel, targets: Targets) -> None:
     for n in range(3):
-        channel.send(outgoing(n=n, target=targets.get(channel.name)))
+        channel.send(outgoing(n=n, target=targets.get(channel.name), to=channel.name))
 
 
 def test_a_copy_of_a_message_is_no_error(channel: Channel, targets: Targets) -> None:
-    channel.send(outgoing(target=targets.get(channel.name)))
-    channel.send(outgoing(target=targets.get(channel.name)))
+    channel.send(outgoing(target=targets.get(channel.name), to=channel.name))
+    channel.send(outgoing(target=targets.get(channel.name), to=channel.name))
 
 
 def test_an_address_that_cannot_be_written_is_a_permanent_failure(channel: Channel, targets: Targets) -> None:
     with pytest.raises(PermanentFailure):
         channel.send(outgoing("ana@friends.example\r\nBcc: evil@attack.example"))
-    channel.send(outgoing(target=targets.get(channel.name)))  # and the channel goes on
+    channel.send(outgoing(target=targets.get(channel.name), to=channel.name))  # and the channel goes on
 
 
 def test_closing_twice_is_no_error(channel: Channel, targets: Targets) -> None:
-    channel.send(outgoing(target=targets.get(channel.name)))
+    channel.send(outgoing(target=targets.get(channel.name), to=channel.name))
     channel.close()
     channel.close()
 

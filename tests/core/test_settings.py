@@ -104,6 +104,8 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         ("MAIL", "pigeon"),
         ("MAIL_FROM", "nobody"),
         ("MAIL_FROM", "a@b.example\r\nBcc: c@d.example"),
+        ("TWILIO_ACCOUNT_SID", "SK0123"),
+        ("SMS_FROM", "600123456"),
         ("SMTP_TLS", "yes"),
         ("SMTP_TIMEOUT_SECONDS", "nan"),
         ("WORKER_POLL_SECONDS", "0"),
@@ -189,3 +191,10 @@ def test_the_production_example_starts_once_its_secret_is_there(tmp_path: Path) 
 def test_the_documentation_has_every_setting_and_no_other() -> None:
     text = (ROOT / "docs" / "settings.md").read_text()
     assert re.findall(r"(?m)^\| `([a-z_]+)` \|", text) == list(Settings.model_fields)
+
+
+def test_an_account_for_text_messages_is_given_whole() -> None:
+    part = {"AMPLIFY_SMS_FROM": "+14155550100"}
+    assert "text messages need all three" in refusal(part)
+    whole = part | {"AMPLIFY_TWILIO_ACCOUNT_SID": "AC" + "0" * 32, "AMPLIFY_TWILIO_AUTH_TOKEN": "t"}
+    assert read(whole)[0].sends_sms

@@ -20,7 +20,7 @@ from amplify.sharing.services import link_for, open_share, show_name
 from amplify.sharing.tokens import Visit, read_token
 from tests.sharing.making import SIGNER, a_live_brand, a_visit, token_of
 
-SECRETS = ("ana-canary", "Ana Canary", "canary words", "c-canary", "canary post")
+SECRETS = ("ana-canary", "+34600123456", "Ana Canary", "canary words", "c-canary", "canary post")
 
 
 @pytest.fixture
@@ -28,6 +28,7 @@ def visit(session: Session) -> Visit:
     """Somebody with an answer, a shown name, a shared post, a mail that waits and one that was sent."""
     brand = a_live_brand(session)
     who = {"external_id": "c-canary", "email": "ana-canary@friends.example", "name": "Ana Canary", "consent": True}
+    who |= {"phone": "+34600123456", "sms_consent": True}
     visit = a_visit(session, brand, "canary words", customer=who)
     link = link_for(session, brand, visit.advocate, visit.campaign, "x", locale="en")
     open_share(session, link, "canary post", visit.response)
@@ -83,7 +84,7 @@ def test_an_export_holds_everything_about_the_person_as_json(session: Session, v
     assert "o@x.example" not in told
     known = export_person(session, customer)
     assert len(known["messages"]) == 2
-    assert len(known["consent_changes"]) == 1
+    assert len(known["consent_changes"]) == 2
 
 
 def a_brand_of(session: Session, visit: Visit) -> Brand:
@@ -123,6 +124,7 @@ def test_the_erased_stay_suppressed_and_mail_on_its_way_is_called_back(session: 
     assert customer is not None
     erase(session, customer, "user:1")
     assert is_suppressed(session, customer.brand_id, "ana-canary@friends.example")
+    assert is_suppressed(session, customer.brand_id, "+34600123456")
     states = session.scalars(sa.select(Message.state).order_by(Message.id)).all()
     assert list(states) == ["cancelled", "sent"]
     erase(session, customer, "user:1")  # twice changes nothing

@@ -12,7 +12,7 @@ from amplify.brands.models import Brand
 from amplify.core.db import Base
 from amplify.core.errors import Invalid
 from amplify.customers.models import ConsentChange, Customer
-from amplify.customers.services import anonymous, find_or_create, withdraw_consent
+from amplify.customers.services import agree_to_sms, anonymous, find_or_create, withdraw_consent
 from tests.world import a_brand
 
 
@@ -126,3 +126,25 @@ def test_answers_at_once_make_one_person(new_database: Callable[[], str], said: 
     with ThreadPoolExecutor(6) as pool:
         assert len(set(pool.map(answer, range(18)))) == 1
     engine.dispose()
+
+
+def test_a_number_is_kept_in_one_form_and_never_finds_anybody(session: Session, brand: Brand) -> None:
+    ana = found(session, brand, external_id="c-1", phone="+34 600 12 34 56")
+    ben = found(session, brand, external_id="c-2", phone="0034600123456".replace("00", "+", 1))
+    assert ana is not ben
+    assert (ana.phone, ben.phone) == ("+34600123456", "+34600123456")
+    assert find_or_create(session, brand, phone="+34600123456") is None
+    with pytest.raises(Invalid) as refused:
+        found(session, brand, external_id="c-1", phone="600123456")
+    assert (refused.value.field, refused.value.rule) == ("phone", "phone")
+
+
+def test_a_yes_to_text_messages_is_a_consent_of_its_own(session: Session, brand: Brand) -> None:
+    ana = found(session, brand, external_id="c-1", consent=True, sms_consent=False, consent_source="hosted:s")
+    found(session, brand, external_id="c-1", sms_consent=True)  # a file does not give it back
+    assert (ana.consent, ana.sms_consent, ana.sms_consent_source) == (True, False, "hosted:s")
+    agree_to_sms(session, ana, True, "sms:start")  # their own telephone does
+    withdraw_consent(session, ana)
+    assert (ana.consent, ana.sms_consent) == (False, True)
+    rows = session.execute(sa.select(ConsentChange.channel, ConsentChange.consent).order_by(ConsentChange.id))
+    assert [tuple(row) for row in rows] == [("", True), ("sms", False), ("sms", True), ("", False)]

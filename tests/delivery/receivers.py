@@ -33,11 +33,16 @@ class Receiver:
         self.took: list[Any] = []
         self.heads: list[dict[str, str]] = []
         self.refused: list[str] = []
+        # What is answered, and the address that was asked.
+        self.said = b""
+        self.path = ""
 
     def judge(self, head: dict[str, str], body: bytes) -> int:
         raise NotImplementedError
 
-    def answer(self, head: dict[str, str], body: bytes) -> tuple[int, dict[str, str]]:
+    def answer(self, head: dict[str, str], body: bytes, path: str = "") -> tuple[int, dict[str, str]]:
+        self.said = b""
+        self.path = path
         if self.answers:
             return self.answers.pop(0)
         self.heads.append(head)
@@ -145,11 +150,13 @@ def receiving(receiver: Receiver) -> Iterator[None]:
     class Asked(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            status, more = receiver.answer({name.lower(): value for name, value in self.headers.items()}, body)
+            head = {name.lower(): value for name, value in self.headers.items()}
+            status, more = receiver.answer(head, body, self.path)
             self.send_response(status)
-            for name, value in {**more, "Content-Length": "0"}.items():
+            for name, value in {**more, "Content-Length": str(len(receiver.said))}.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(receiver.said)
 
         def log_message(self, *_: Any) -> None:
             """Quiet."""

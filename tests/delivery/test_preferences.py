@@ -39,14 +39,14 @@ def link(customer: Customer, order: Order, send: Send, mailserver: MailServer) -
 
 def test_the_page_shows_what_is_so_and_a_get_changes_nothing(session: Session, client: Client, link: str) -> None:
     page = client.get(link).get_data(as_text=True)
-    assert page.count("checked") == 3
+    assert page.count("checked") == 4
     assert session.scalar(sa.select(Wishes)) is None
 
 
 def test_wishes_are_kept_shown_again_and_obeyed(
     session: Session, client: Client, link: str, customer: Customer, order: Order, send: Send
 ) -> None:
-    said = {"way": ["webpush"], "often": "fewer", "locale": "es"}
+    said = {"way": ["webpush", "sms"], "often": "fewer", "locale": "es"}
     for _ in range(2):
         answer = client.post(link, data=said)
         assert answer.status_code == 200

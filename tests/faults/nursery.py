@@ -82,23 +82,12 @@ class Nursery:
     """The process that has everything imported, seen from outside."""
 
     def __init__(self) -> None:
-        self._open()
-
-    def _open(self) -> None:
         command = [sys.executable, "-m", "tests.faults.nursery"]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)  # noqa: S603
 
     def start(self, order: Order) -> Forked:
-        """Another child, at once; from another nursery, if somebody has ended this one."""
-        try:
-            return self._fork(order)
-        except (BrokenPipeError, ValueError):
-            print(f"  the nursery was gone ({self._process.poll()})", flush=True)
-            self._open()
-            return self._fork(order)
-
-    def _fork(self, order: Order) -> Forked:
+        """Another child, at once."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(asdict(order)), file=self._process.stdin, flush=True)
@@ -106,8 +95,7 @@ class Nursery:
 
     def close(self) -> None:
         assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
+        self._process.stdin.close()
         self._process.wait(10)
 
 

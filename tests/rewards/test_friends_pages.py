@@ -231,7 +231,7 @@ def test_what_friends_of_the_rewarded_cost_counts_into_the_cost_per_conversion(
     campaign = make_rewarded(session, brand)
     terms.attach(session, campaign, friend_in(), "user:1")
     campaigns.start_due(session, START)
-    snapshot = queries.latest_snapshot(session, campaign)
+    snapshot = queries.snapshots(session, campaign)[-1]
     assert snapshot is not None
     snapshot.taken_at = clock.now()
     given = asked(session, brand, visit(session, link_of(session, campaign, anna)))

@@ -13,8 +13,9 @@ from amplify.brands.models import Brand
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.core import clock, jobs
+from amplify.delivery.models import Message
 from amplify.rewards import effect, services
-from amplify.rewards.measuring import Measured, measure
+from amplify.rewards.measuring import Measured, measure, measure_all
 from amplify.rewards.models import LeftOut, Push
 from amplify.sharing.models import Advocate, Share, ShareLink
 from amplify.sharing.services import link_for, open_share
@@ -248,3 +249,93 @@ def test_from_the_start_to_the_figures_through_the_services(session: Session, br
     reward = services.reward_of(session, campaign)
     assert reward is not None
     assert found.delivered.cost_minor == reward.spent_minor
+
+
+@pytest.fixture
+def twice(session: Session) -> Campaign:
+    """A weekly campaign that has started twice, with orders of the first rewarded person in each week."""
+    brand = make_brand(session)
+    make_advocates(session, brand, 12)
+    campaign = make_rewarded(session, brand, 12)
+    campaign.audience = {**campaign.audience, "holdout_percent": 50}
+    campaign.repeats = {"kind": "weekly", "weekdays": [5]}
+    for at in (START, START + 7 * DAY):
+        with time_machine.travel(at, tick=False):
+            campaigns.ring(session, at)
+            jobs.drain(session)
+    first = groups(session, campaign)[0][0]
+    for day in (1, 2, 8):
+        bought(session, shared(session, campaign, first, START + day * DAY), at=START + day * DAY)
+    return campaign
+
+
+def test_each_start_is_measured_until_the_next_and_the_sum_counts_each_order_once(
+    session: Session, twice: Campaign
+) -> None:
+    with time_machine.travel(START + 10 * DAY, tick=False):
+        one, two, both = measure(session, twice, 1), measure(session, twice, 2), measure_all(session, twice)
+        assert measure(session, twice) == two
+        assert measure(session, twice, 3) is None
+    assert one and two and both  # noqa: PT018
+    assert (one.since, one.until, two.since) == (START, START + 7 * DAY, START + 7 * DAY)
+    assert [m.rewarded.sums["conversions"].total for m in (one, two, both)] == [2, 1, 3]
+    assert both.rewarded.people == one.rewarded.people + two.rewarded.people
+    assert both.held_out.people == one.held_out.people + two.held_out.people
+    assert both.delivered.pushed == one.delivered.pushed + two.delivered.pushed
+    assert both.delivered.cost_minor == one.delivered.cost_minor + two.delivered.cost_minor
+    assert (both.since, both.until) == (START, START + 10 * DAY)
+
+
+def test_the_pages_and_files_show_one_start_or_all_of_them(session: Session, twice: Campaign, client: Client) -> None:
+    client.sign_in(a_user(session, session.get_one(Brand, twice.brand_id)))
+    base = f"/console/campaigns/{twice.id}"
+    pushed = [sum(push.occurrence == n for push in pushes_of(session, twice)) for n in (1, 2)]
+    for page in ("effect", "results"):
+        for start, given in (("1", pushed[0]), ("2", pushed[1]), ("all", sum(pushed))):
+            html = client.get(f"{base}/{page}?start={start}").text
+            assert 'selected">' not in html
+            tile = " ".join(html.partition("Rewards given")[2].split())
+            assert f'<p class="value">{given}</p>' in tile
+            assert f"{page}.csv?start={start}" in html
+        for wrong in ("3", "0", "x", "1; drop"):
+            assert client.get(f"{base}/{page}", query_string={"start": wrong}).status_code == 404
+        assert client.get(f"{base}/{page}.csv?start=9").status_code == 404
+    rows = client.get(f"{base}/results.csv?start=2").text.splitlines()[1:]
+    assert {row.split(",")[0] for row in rows} == {"2"}
+    assert client.get(f"{base}/effect.csv?start=1").headers["Content-Disposition"].endswith('-start-1.csv"')
+
+
+def test_figures_ask_for_themselves_again_while_the_campaign_runs(
+    session: Session, twice: Campaign, client: Client
+) -> None:
+    client.sign_in(a_user(session, session.get_one(Brand, twice.brand_id)))
+    for page in ("effect", "results"):
+        address = f"/console/campaigns/{twice.id}/{page}?start=2"
+        assert f'hx-get="{address}"' in client.get(address).text
+    campaigns.end(session, twice, "user:1")
+    session.flush()
+    assert "hx-get" not in client.get(f"/console/campaigns/{twice.id}/results").text
+
+
+def test_opens_are_shown_as_unreliable_and_only_where_the_brand_counts_them(
+    session: Session, twice: Campaign, client: Client
+) -> None:
+    brand = session.get_one(Brand, twice.brand_id)
+    client.sign_in(a_user(session, brand))
+    pages = [f"/console/campaigns/{twice.id}/{name}?start=1" for name in ("effect", "results")]
+    assert all("Opened (unreliable)" not in client.get(page).text for page in pages)
+    brand.counts_opens = True
+    pushes = [push for push in pushes_of(session, twice) if push.occurrence == 1]
+    ids = [push.message_id for push in pushes]
+    for message, kind in zip(
+        session.scalars(sa.select(Message).where(Message.message_id.in_(ids))),
+        ("machine", "proxy", "person"),
+        strict=False,
+    ):
+        message.opened_by = kind
+    session.flush()
+    found = measure(session, twice, 1)
+    assert found is not None
+    assert (found.delivered.opened, found.delivered.opened_by_machines) == (2, 1)
+    assert all("Opened (unreliable)" in client.get(page).text for page in pages)
+    assert "1 more by a machine" in client.get(pages[1]).text

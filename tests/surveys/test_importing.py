@@ -190,6 +190,29 @@ def test_a_file_does_not_give_back_a_consent_that_was_withdrawn(
     assert session.scalars(sa.select(Customer.consent)).all() == [False]
 
 
+def test_numbers_and_the_consent_to_text_messages_come_with_a_file(session: Session, prepare: Prepare) -> None:
+    fields = PEOPLE + 'customer_phone = "Phone"\ncustomer_sms_consent = "Text"\n'
+    run = prepare(
+        "Id,Score,Place,Mail,Name,Consent,Phone,Text\n"
+        "1,9,Lima,ana@shop.example,Ana,yes,+34 600 12 34 56,yes\n"
+        "2,9,Lima,ben@shop.example,Ben,,+51 987 654 321,no\n"
+        "3,9,Lima,cyd@shop.example,Cyd,,987654321,yes\n"
+        "4,9,Lima,dee@shop.example,Dee,,,\n",
+        fields,
+    )
+    import_job.work({"run": run.id})
+    session.refresh(run)
+    assert (run.stored, run.rejected) == (3, 1)
+    people = {c.name: (c.phone, c.consent, c.sms_consent) for c in session.scalars(sa.select(Customer))}
+    assert people == {
+        "Ana": ("+34600123456", True, True),
+        "Ben": ("+51987654321", None, False),
+        "Dee": (None, None, None),
+    }
+    said = session.execute(sa.select(ConsentChange.channel, ConsentChange.consent).order_by(ConsentChange.id))
+    assert sorted(tuple(row) for row in said) == [("", True), ("sms", False), ("sms", True)]
+
+
 def test_imported_history_is_not_asked(session: Session, prepare: Prepare, heard: list[SurveyAnswered]) -> None:
     import_job.work({"run": prepare(_lines(11)).id})
     assert heard == []

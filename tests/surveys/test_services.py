@@ -200,6 +200,8 @@ def test_a_reaction_that_fails_leaves_nothing_behind(session: Session, brand: Br
         ({"locale": "español"}, "locale", "string_pattern_mismatch"),
         ({"customer": {"email": "nobody"}}, "customer.email", "value_error"),
         ({"customer": {"timezone": "Mars/Base"}}, "customer.timezone", "timezone"),
+        ({"customer": {"email": "a@b.example", "phone": "600123456"}}, "customer.phone", "phone"),
+        ({"customer": {"phone": "+34600123456"}}, "customer", "phone_alone"),
         ({"customer": {"consent": "yes"}}, "customer.consent", "bool_type"),
         ({"colour": "red"}, "colour", "extra_forbidden"),
     ],

@@ -47,6 +47,7 @@ def upgrade() -> None:
         sa.Column("declined_rest_days", sa.Integer(), nullable=False),
         sa.Column("quiet_from_hour", sa.Integer(), nullable=False),
         sa.Column("quiet_until_hour", sa.Integer(), nullable=False),
+        sa.Column("counts_opens", sa.Boolean(), nullable=False),
         sa.Column("keep_clicks_days", sa.Integer(), nullable=True),
         sa.Column("risk_hold", sa.Integer(), nullable=False),
         sa.Column("risk_refuse", sa.Integer(), nullable=False),
@@ -54,6 +55,7 @@ def upgrade() -> None:
         sa.Column("cap_messages", sa.Integer(), nullable=False),
         sa.Column("cap_days", sa.Integer(), nullable=False),
         sa.Column("per_minute", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("sms_thousand_minor", sa.Integer(), nullable=False),
         sa.Column("channel_order", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("suggestions", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("is_demo", sa.Boolean(), nullable=False),
@@ -215,12 +217,16 @@ def upgrade() -> None:
         sa.Column("external_id", sa.String(length=200), nullable=True),
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("email_normal", sa.String(length=320), nullable=True),
+        sa.Column("phone", sa.String(length=20), nullable=True),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("locale", sa.String(length=8), nullable=True),
         sa.Column("timezone", sa.String(length=64), nullable=True),
         sa.Column("consent", sa.Boolean(), nullable=True),
         sa.Column("consent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("consent_source", sa.String(length=200), nullable=False),
+        sa.Column("sms_consent", sa.Boolean(), nullable=True),
+        sa.Column("sms_consent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sms_consent_source", sa.String(length=200), nullable=False),
         sa.Column("is_employee", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
@@ -230,6 +236,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.create_index("ix_customers_brand_email", ["brand_id", "email_normal"], unique=False)
+        batch_op.create_index("ix_customers_brand_phone", ["brand_id", "phone"], unique=False)
 
     op.create_table(
         "endpoints",
@@ -322,6 +329,12 @@ def upgrade() -> None:
         sa.Column("admitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("receipt", sa.String(length=40), nullable=False),
+        sa.Column("receipt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("receipt_note", sa.String(length=200), nullable=False),
+        sa.Column("reference", sa.String(length=80), nullable=False),
+        sa.Column("opened_by", sa.String(length=40), nullable=False),
+        sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_messages_brand_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("message_id", name=op.f("uq_messages_message_id")),
@@ -545,6 +558,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("customer_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
         sa.Column("consent", sa.Boolean(), nullable=False),
         sa.Column("source", sa.String(length=200), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -1667,6 +1681,7 @@ def downgrade() -> None:
 
     op.drop_table("endpoints")
     with op.batch_alter_table("customers", schema=None) as batch_op:
+        batch_op.drop_index("ix_customers_brand_phone")
         batch_op.drop_index("ix_customers_brand_email")
 
     op.drop_table("customers")
