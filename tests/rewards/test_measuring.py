@@ -24,7 +24,7 @@ from amplify.tracking.models import Conversion
 from amplify.tracking.schemas import ConversionIn
 from amplify.tracking.services import track
 from tests.client import Client
-from tests.rewards.making import START, make_advocates, make_rewarded, pushes_of
+from tests.rewards.making import START, make_advocates, make_brand, make_rewarded, pushes_of
 from tests.tracking.world import World, click
 from tests.world import a_user
 
