@@ -3,13 +3,12 @@ is a journey, a single statement that carries each column as an array."""
 
 import gc
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache, partial
 from itertools import repeat
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import Session
@@ -28,17 +27,16 @@ def expect_many_rows() -> None:
     gc.set_threshold(CONTAINERS, 10, 10)
 
 
-def insert_ignore(session: Session, table: Any, rows: list[dict[str, Any]]) -> int:
+def insert_ignore(session: Session, table: Any, rows: Sequence[Mapping[str, Any]]) -> int:
     """Insert the rows whose unique keys are not there yet; how many were new. All rows name the same columns."""
     if not rows:
         return 0
-    # RETURNING counts truly: a driver's rowcount over many parameter sets does not.
-    key = sa.inspect(table).primary_key[0]
-    if is_sqlite(session):
-        ignoring = sqlite.insert(table).on_conflict_do_nothing().returning(key)
-        return len(session.execute(ignoring, rows).all())
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return len(session.execute(_unnested(sa.inspect(table).local_table, tuple(columns), key), columns).all())
+    session.flush()  # what the rows refer to
+    stored = sa.inspect(table).local_table
+    given = tuple(rows[0])
+    made = {name: make for name, make in _defaults(stored).items() if name not in given}
+    values = [(*(row[name] for name in given), *(make() for make in made.values())) for row in rows]
+    return _store(session, stored, (*given, *made), values, "DO NOTHING")
 
 
 def upsert(
@@ -48,12 +46,19 @@ def upsert(
 
     No key may stand in `rows` twice. Goes past the unit of work: objects that are loaded keep what they hold.
     """
-    if not rows:
-        return
+    if rows:
+        _store(session, sa.inspect(table).local_table, names, rows, f"({key}) DO UPDATE SET {update}")
+
+
+def _store(
+    session: Session, table: sa.Table, names: tuple[str, ...], rows: Sequence[Sequence[Any]], conflict: str
+) -> int:
+    """How many rows were stored or changed."""
     connection = session.connection()
-    statement, writers = _prepared(sa.inspect(table).local_table, names, key, update, connection.dialect)
+    statement, writers = _prepared(table, names, conflict, connection.dialect)
     columns = [write(values) for write, values in zip(writers, zip(*rows, strict=True), strict=True)]
-    connection.exec_driver_sql(statement, list(zip(*columns, strict=True)) if is_sqlite(session) else tuple(columns))
+    values = list(zip(*columns, strict=True)) if is_sqlite(session) else tuple(columns)
+    return connection.exec_driver_sql(statement, values).rowcount
 
 
 def insert_many(session: Session, model: Any, shared: dict[str, Any], columns: dict[str, Sequence[Any]]) -> None:
@@ -117,8 +122,19 @@ def next_ids(session: Session, model: Any, count: int) -> list[int]:
 
 
 @cache
+def _defaults(table: sa.Table) -> dict[str, Callable[[], Any]]:
+    """What makes the values that a row may leave out, by column."""
+    found = {column.name: column.default for column in table.columns if column.default is not None}
+    return {name: _maker(default) for name, default in found.items()}
+
+
+def _maker(default: Any) -> Callable[[], Any]:
+    return partial(default.arg, None) if default.is_callable else lambda: default.arg
+
+
+@cache
 def _prepared(
-    table: sa.Table, names: tuple[str, ...], key: str, update: str, dialect: Dialect
+    table: sa.Table, names: tuple[str, ...], conflict: str, dialect: Dialect
 ) -> tuple[str, list[Callable[[Sequence[Any]], Any]]]:
     """The statement, and what makes of each column's values what the driver takes."""
     columns = [table.c[name] for name in names]
@@ -127,8 +143,7 @@ def _prepared(
     else:
         arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
         source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 (our own names only)
-    conflict = f"ON CONFLICT ({key}) DO UPDATE SET {update}"
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source} {conflict}"
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source} ON CONFLICT {conflict}"
     return statement, [_writer(column.type, dialect) for column in columns]
 
 
@@ -155,10 +170,3 @@ def _quoted(value: object) -> str:
     """Texts and instants, as elements of an array."""
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-
-@cache
-def _unnested(table: sa.Table, names: tuple[str, ...], key: Any) -> Any:
-    """One array a column: a statement with a mark for each value takes longer to read than its rows to store."""
-    arrays = (sa.func.unnest(sa.bindparam(name, type_=sa.ARRAY(table.c[name].type))) for name in names)
-    return postgresql.insert(table).from_select(names, sa.select(*arrays)).on_conflict_do_nothing().returning(key)
