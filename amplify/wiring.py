@@ -11,7 +11,7 @@ from amplify.brands.events import RiskPolicyChanged, ScoringChanged
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.events import CampaignPaused, CampaignReleased, CampaignStarted, CampaignStopped
 from amplify.campaigns.queries import upcoming
-from amplify.core import events
+from amplify.core import events, partitions
 from amplify.core.alarms import Alarm
 from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
@@ -114,7 +114,10 @@ JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_p
 OBJECTIONS: Sequence[objections.Objection] = (ask_withheld, reward_withheld)
 
 # What the clock rings for: when it is due next, and what to do then. Late rings still ring; ringing twice is harmless.
-ALARMS: Sequence[Alarm] = (Alarm("campaigns", upcoming, campaigns.ring),)
+ALARMS: Sequence[Alarm] = (
+    Alarm("campaigns", upcoming, campaigns.ring),
+    Alarm("months", partitions.upcoming, partitions.open_months),
+)
 
 
 def install(signer: Callable[[str], Signer]) -> None:

@@ -67,8 +67,8 @@ def values_of(session: Session, brand: Brand) -> dict[str, str]:
     newest["case_id"] = str(session.scalar(sa.text("SELECT max(id) FROM risk_cases")))
     newest["appeal_id"] = str(session.scalar(sa.text("SELECT max(id) FROM entry_appeals")))
     board = read_token(session, amplify().signer(PURPOSE), token)
-    mine = sa.select(sa.func.max(Click.id)).join(ShareLink).where(ShareLink.advocate_id == board.advocate.id)
-    newest["subject"] = f"click:{session.scalar(mine)}"
+    mine = sa.select(sa.func.max(Click.id)).join(ShareLink, ShareLink.id == Click.link_id)
+    newest["subject"] = f"click:{session.scalar(mine.where(ShareLink.advocate_id == board.advocate.id))}"
     link_id = str(session.scalar(sa.text("SELECT max(id) FROM share_links")))
     brand.frame_origins = ["https://www.brisa.example"]
     _link, newest["secret"] = make_link(

@@ -23,7 +23,7 @@ from alembic.operations import ops
 from alembic.runtime.environment import EnvironmentContext
 
 from amplify.app import FEATURES
-from amplify.core import paths, schema
+from amplify.core import partitions, paths, schema
 from amplify.core.db import Base, UtcDateTime
 
 VERSIONS = paths.MIGRATIONS / "versions"
@@ -36,6 +36,9 @@ def render(kind: str, item: Any, context: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(item, sa.JSON):
         context.imports.add("from sqlalchemy.dialects import postgresql")
         return 'sa.JSON().with_variant(postgresql.JSONB(), "postgresql")'
+    if kind == "unique" and item.info.get(partitions.UNIQUE):
+        columns = ", ".join(repr(column.name) for column in item.columns)
+        return f'sa.UniqueConstraint({columns}, name=op.f({str(item.name)!r})).ddl_if(dialect="sqlite")'
     return False
 
 

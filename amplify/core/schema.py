@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection, Engine
 
-from amplify.core import jobs, paths
+from amplify.core import clock, jobs, partitions, paths
 from amplify.core.db import Base
 
 # Any number, the same in every process: two upgrades at once wait for each other.
@@ -51,6 +51,9 @@ def upgrade(engine: Engine) -> None:
     """Bring our tables and the job engine's to what this code needs. May be repeated, also by several at once."""
     with _alone(engine) as connection:
         _run(connection)
+        partitions.make(connection, clock.now())
+    with engine.begin() as connection:
+        partitions.begin(connection, clock.now())
     jobs.create_tables(engine)
 
 
@@ -92,9 +95,13 @@ def options() -> dict[str, Any]:
     }
 
 
-def _compared(_item: Any, name: str | None, kind: str, _reflected: bool, _counterpart: Any) -> bool:
-    if kind == "table":  # the job engine looks after its own
-        return name not in jobs.table_names()
+def _compared(item: Any, name: str | None, kind: str, _reflected: bool, _counterpart: Any) -> bool:
+    if kind == "table":  # the job engine looks after its own, and so do tables after their parts
+        return name not in jobs.table_names() and not partitions.is_part(str(name))
+    if kind == "unique_constraint" and name in partitions.token_names():
+        return False
+    if kind == "foreign_key_constraint":  # one that leads to a part is a shadow of the table's own
+        return not any(partitions.is_part(key.target_fullname.partition(".")[0]) for key in item.elements)
     return kind != "index" or name not in _expression_indexes()
 
 

@@ -93,5 +93,7 @@ class Share(Base):
     words_hash: Mapped[str] = mapped_column(sa.String(64), default="")
     opened_at: Mapped[Instant] = mapped_column(default=clock.now)
     confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The click that did, by its id: two may come at the same instant. A higher floor's row, which may be gone.
+    confirmed_by: Mapped[int | None] = mapped_column()
 
     link: Mapped[ShareLink] = relationship()

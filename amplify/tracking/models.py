@@ -2,12 +2,14 @@
 
 import uuid
 from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from amplify.core import clock
 from amplify.core.db import Base, BigId, Instant, PrimaryKey, Text40, Text80, Text200, UtcDateTime
+from amplify.core.partitions import by_month, unique_token
 from amplify.core.tokens import uuid7
 from amplify.sharing.models import ShareLink
 
@@ -16,13 +18,18 @@ TRACKER = 0
 
 
 class Click(Base):
-    """One request of a tracked link, as it came; never changed. No IP address: `visitor` is a daily-salted hash."""
+    """One request of a tracked link, as it came; never changed. No IP address: `visitor` is a daily-salted hash.
+
+    No foreign key to the link, which is never deleted: PostgreSQL took as long to look for it as to store the click.
+    Nor has what is derived of clicks, here below; conversions, which others tell us, have them.
+    """
 
     __tablename__ = "clicks"
+    __table_args__ = (unique_token("token"), by_month("id"))
 
     id: Mapped[PrimaryKey]
-    token: Mapped[uuid.UUID] = mapped_column(sa.Uuid, default=uuid7, unique=True)  # travels to the landing page
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), index=True)
+    token: Mapped[uuid.UUID] = mapped_column(sa.Uuid, default=uuid7)  # travels to the landing page
+    link_id: Mapped[int] = mapped_column(BigId, index=True)
     at: Mapped[Instant] = mapped_column(default=clock.now)
     method: Mapped[str] = mapped_column(sa.String(8))
     user_agent: Mapped[str] = mapped_column(sa.String(400), default="")
@@ -35,12 +42,31 @@ class Click(Base):
     is_own: Mapped[bool] = mapped_column(default=False)  # carried the advocate's own cookie
 
 
+class Seen(NamedTuple):
+    """What of a click is judged and told: read by the hundred, without the weight of rows that may change."""
+
+    id: int
+    link_id: int
+    at: datetime
+    method: str
+    user_agent: str
+    visitor: str
+    purpose: str
+    is_own: bool
+
+
+SEEN: tuple[Any, ...] = tuple(getattr(Click, name) for name in Seen._fields)
+# A click, by whichever of the two.
+ClickFacts = Click | Seen
+
+
 class ClickVerdict(Base):
     """What a click was, by which rule: see verdicts.VERDICTS. Can be derived again."""
 
     __tablename__ = "click_verdicts"
+    __table_args__ = (by_month("click_id"),)
 
-    click_id: Mapped[int] = mapped_column(BigId, sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False)
+    click_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     verdict: Mapped[Text40]
     rule: Mapped[Text80]
     rules_version: Mapped[int] = mapped_column(sa.Integer)
@@ -57,11 +83,11 @@ class ClickCount(Base):
     __tablename__ = "click_counts"
     __table_args__ = (sa.Index("ix_click_counts_brand", "brand_id", "hour"), {"sqlite_with_rowid": False})
 
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    link_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     hour: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)  # since the Unix epoch, UTC
     verdict: Mapped[Text40] = mapped_column(primary_key=True)
     rule: Mapped[Text80] = mapped_column(primary_key=True)
-    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    brand_id: Mapped[int] = mapped_column(BigId)
     n: Mapped[int] = mapped_column(sa.Integer)
     removed: Mapped[int] = mapped_column(sa.Integer, default=0)
 
@@ -79,15 +105,15 @@ class FirstClick(Base):
     run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     # The visitor first: the tracker asks for all windows of the visitors of a batch at once.
     visitor: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"), primary_key=True, autoincrement=False)
+    link_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     at: Mapped[Instant] = mapped_column(index=True)
 
 
 class RecentClick(Base):
     """A click of the last minutes, by visitor: bursts are seen by these, and they are what a burst takes back.
 
-    Written and deleted by the tracker alone (see recent.py). No foreign key to the click, whose row may be removed
-    first: nobody reads this one without it. `run` as above.
+    Written and deleted by the tracker alone (see recent.py). The click's row may be removed first: nobody reads this
+    one without it. `run` as above.
     """
 
     __tablename__ = "recent_clicks"
@@ -96,7 +122,7 @@ class RecentClick(Base):
     run: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     click_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     visitor: Mapped[str] = mapped_column(sa.String(32), index=True)
-    link_id: Mapped[int] = mapped_column(sa.ForeignKey("share_links.id"))
+    link_id: Mapped[int] = mapped_column(BigId)
     at: Mapped[Instant]
     is_head: Mapped[bool] = mapped_column()
 
@@ -148,7 +174,7 @@ class Correction(Base):
 
     run: Mapped[int] = mapped_column(sa.ForeignKey("reclassifications.id"), primary_key=True, autoincrement=False)
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False)
-    click_id: Mapped[int] = mapped_column(sa.ForeignKey("clicks.id"), primary_key=True, autoincrement=False)
+    click_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
     is_gained: Mapped[bool] = mapped_column()
 
 

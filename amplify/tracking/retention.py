@@ -1,8 +1,9 @@
 """Raw clicks leave when their brand keeps them no longer. Roll-ups, the ledger, orders and every figure stay.
 
-Whole UTC days leave, oldest first, in small batches, each a transaction with its place: a kill loses nothing. Only
-judged clicks leave; what they earned stands in the ledger since the transaction that judged them, and nobody who ranks
-reads clicks. While clicks are judged again none leaves.
+Whole UTC days leave, oldest first, in small batches, each a transaction with its place: a kill loses nothing. Then a
+month of which nothing is left goes as a whole (on PostgreSQL, see core/partitions.py), and its room is there again.
+Only judged clicks leave; what they earned stands in the ledger since the transaction that judged them, and nobody who
+ranks reads clicks. While clicks are judged again none leaves.
 """
 
 from collections import Counter
@@ -12,15 +13,19 @@ from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.core import clock, failpoints
+from amplify.core import clock, failpoints, partitions
 from amplify.core.bulk import is_among
 from amplify.sharing.models import ShareLink
 from amplify.tracking import counting, cursors
 from amplify.tracking.conversions import PENDING
 from amplify.tracking.models import Click, ClickCount, ClickRemoval, ClickVerdict, Conversion, Reclassification
+
+log = structlog.get_logger(__name__)
 
 
 def remove_old_clicks(session: Session, limit: int) -> int:
@@ -41,6 +46,8 @@ def remove_old_clicks(session: Session, limit: int) -> int:
         removal.position = leaving[-1].id
     removal.is_done = len(leaving) == len(aged) < limit
     session.flush()
+    if removal.is_done:
+        _drop_empty_months(session)
     failpoints.reach("removal-before-commit")
     return len(leaving)
 
@@ -56,6 +63,15 @@ def count_removed(session: Session, brand_id: int | None, since: datetime | None
     mine = [ClickCount.brand_id == brand_id] if brand_id is not None else []
     late = [ClickCount.hour >= counting.hour_of(since)] if since is not None else []
     return int(session.scalar(sa.select(sa.func.sum(ClickCount.removed)).where(*mine, *late)) or 0)
+
+
+def _drop_empty_months(session: Session) -> None:
+    """Give their room back. If the tables are in use for longer than clicks may wait: another day."""
+    try:
+        with session.begin_nested():
+            partitions.drop_empty(session.connection(), clock.now())
+    except OperationalError:
+        log.info("months are in use")
 
 
 def _due(session: Session) -> tuple[int, datetime] | None:

@@ -64,12 +64,72 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_brands_slug")),
     )
     op.create_table(
+        "click_counts",
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("hour", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("verdict", sa.String(length=40), nullable=False),
+        sa.Column("rule", sa.String(length=80), nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("removed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", "hour", "verdict", "rule", name=op.f("pk_click_counts")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("click_counts", schema=None) as batch_op:
+        batch_op.create_index("ix_click_counts_brand", ["brand_id", "hour"], unique=False)
+
+    op.create_table(
+        "click_verdicts",
+        sa.Column(
+            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("verdict", sa.String(length=40), nullable=False),
+        sa.Column("rule", sa.String(length=80), nullable=False),
+        sa.Column("rules_version", sa.Integer(), nullable=False),
+        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("click_id", name=op.f("pk_click_verdicts")),
+        postgresql_partition_by="RANGE (click_id)",
+    )
+    op.create_table(
+        "clicks",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("token", sa.Uuid(), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("method", sa.String(length=8), nullable=False),
+        sa.Column("user_agent", sa.String(length=400), nullable=False),
+        sa.Column("referrer_host", sa.String(length=255), nullable=False),
+        sa.Column("language", sa.String(length=40), nullable=False),
+        sa.Column("country", sa.String(length=2), nullable=False),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column("purpose", sa.String(length=40), nullable=False),
+        sa.Column("gpc", sa.Boolean(), nullable=False),
+        sa.Column("is_own", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clicks")),
+        sa.UniqueConstraint("token", name=op.f("uq_clicks_token")).ddl_if(dialect="sqlite"),
+        postgresql_partition_by="RANGE (id)",
+    )
+    with op.batch_alter_table("clicks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_clicks_link_id"), ["link_id"], unique=False)
+
+    op.create_table(
         "cursors",
         sa.Column("name", sa.String(length=80), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
     )
+    op.create_table(
+        "first_clicks",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("run", "visitor", "link_id", name=op.f("pk_first_clicks")),
+    )
+    with op.batch_alter_table("first_clicks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_first_clicks_at"), ["at"], unique=False)
+
     op.create_table(
         "leases",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -78,6 +138,22 @@ def upgrade() -> None:
         sa.Column("fence", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
+    op.create_table(
+        "recent_clicks",
+        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column(
+            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("visitor", sa.String(length=32), nullable=False),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_head", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("run", "click_id", name=op.f("pk_recent_clicks")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("recent_clicks", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_recent_clicks_visitor"), ["visitor"], unique=False)
+
     op.create_table(
         "roles",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -819,6 +895,20 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_asks_message_id"), ["message_id"], unique=False)
 
     op.create_table(
+        "corrections",
+        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column(
+            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
+            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("is_gained", sa.Boolean(), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_corrections_advocate_id")),
+        sa.ForeignKeyConstraint(["run"], ["reclassifications.id"], name=op.f("fk_corrections_run")),
+        sa.PrimaryKeyConstraint("run", "advocate_id", "click_id", name=op.f("pk_corrections")),
+    )
+    op.create_table(
         "day_points",
         sa.Column(
             "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1050,43 +1140,49 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "click_counts",
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("hour", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("verdict", sa.String(length=40), nullable=False),
-        sa.Column("rule", sa.String(length=80), nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("n", sa.Integer(), nullable=False),
-        sa.Column("removed", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_click_counts_brand_id")),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_click_counts_link_id")),
-        sa.PrimaryKeyConstraint("link_id", "hour", "verdict", "rule", name=op.f("pk_click_counts")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("click_counts", schema=None) as batch_op:
-        batch_op.create_index("ix_click_counts_brand", ["brand_id", "hour"], unique=False)
-
-    op.create_table(
-        "clicks",
+        "conversions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("token", sa.Uuid(), nullable=False),
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("method", sa.String(length=8), nullable=False),
-        sa.Column("user_agent", sa.String(length=400), nullable=False),
-        sa.Column("referrer_host", sa.String(length=255), nullable=False),
-        sa.Column("language", sa.String(length=40), nullable=False),
-        sa.Column("country", sa.String(length=2), nullable=False),
-        sa.Column("visitor", sa.String(length=32), nullable=False),
-        sa.Column("purpose", sa.String(length=40), nullable=False),
-        sa.Column("gpc", sa.Boolean(), nullable=False),
-        sa.Column("is_own", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_clicks_link_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_clicks")),
-        sa.UniqueConstraint("token", name=op.f("uq_clicks_token")),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("order_id", sa.String(length=200), nullable=False),
+        sa.Column("body_hash", sa.String(length=64), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("named_link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("attribution", sa.String(length=80), nullable=False),
+        sa.Column("window_days", sa.Integer(), nullable=False),
+        sa.Column("buyer", sa.String(length=64), nullable=False),
+        sa.Column("is_buyer_disposable", sa.Boolean(), nullable=False),
+        sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
+        sa.Column("refunded_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_conversions_brand_id")),
+        sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_conversions_click_id")),
+        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_conversions_link_id")),
+        sa.ForeignKeyConstraint(["named_link_id"], ["share_links.id"], name=op.f("fk_conversions_named_link_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_conversions")),
+        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_conversions_brand_id_order_id")),
     )
-    with op.batch_alter_table("clicks", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_clicks_link_id"), ["link_id"], unique=False)
+    with op.batch_alter_table("conversions", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_conversions_buyer",
+            ["brand_id", "buyer"],
+            unique=False,
+            sqlite_where=sa.text("buyer != ''"),
+            postgresql_where=sa.text("buyer != ''"),
+        )
+        batch_op.create_index(batch_op.f("ix_conversions_click_id"), ["click_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_conversions_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_conversions_named_link_id"), ["named_link_id"], unique=False)
+        batch_op.create_index(
+            "ix_conversions_pending",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("attribution = 'pending'"),
+            postgresql_where=sa.text("attribution = 'pending'"),
+        )
 
     op.create_table(
         "entry_appeals",
@@ -1114,18 +1210,6 @@ def upgrade() -> None:
     with op.batch_alter_table("entry_appeals", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_entry_appeals_advocate_id"), ["advocate_id"], unique=False)
         batch_op.create_index("ix_entry_appeals_queue", ["brand_id", "outcome", "id"], unique=False)
-
-    op.create_table(
-        "first_clicks",
-        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("visitor", sa.String(length=32), nullable=False),
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_first_clicks_link_id")),
-        sa.PrimaryKeyConstraint("run", "visitor", "link_id", name=op.f("pk_first_clicks")),
-    )
-    with op.batch_alter_table("first_clicks", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_first_clicks_at"), ["at"], unique=False)
 
     op.create_table(
         "milestones",
@@ -1198,23 +1282,6 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "recent_clicks",
-        sa.Column("run", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column(
-            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("visitor", sa.String(length=32), nullable=False),
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("is_head", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_recent_clicks_link_id")),
-        sa.PrimaryKeyConstraint("run", "click_id", name=op.f("pk_recent_clicks")),
-        sqlite_with_rowid=False,
-    )
-    with op.batch_alter_table("recent_clicks", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_recent_clicks_visitor"), ["visitor"], unique=False)
-
-    op.create_table(
         "reward_codes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1244,6 +1311,7 @@ def upgrade() -> None:
         sa.Column("words_hash", sa.String(length=64), nullable=False),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("confirmed_by", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_shares_brand_id")),
         sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_shares_link_id")),
         sa.ForeignKeyConstraint(["response_id"], ["responses.id"], name=op.f("fk_shares_response_id")),
@@ -1254,78 +1322,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_shares_brand_words", ["brand_id", "words_hash"], unique=False)
         batch_op.create_index(batch_op.f("ix_shares_link_id"), ["link_id"], unique=False)
 
-    op.create_table(
-        "click_verdicts",
-        sa.Column(
-            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("verdict", sa.String(length=40), nullable=False),
-        sa.Column("rule", sa.String(length=80), nullable=False),
-        sa.Column("rules_version", sa.Integer(), nullable=False),
-        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_click_verdicts_click_id")),
-        sa.PrimaryKeyConstraint("click_id", name=op.f("pk_click_verdicts")),
-    )
-    op.create_table(
-        "conversions",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("order_id", sa.String(length=200), nullable=False),
-        sa.Column("body_hash", sa.String(length=64), nullable=False),
-        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("named_link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("attribution", sa.String(length=80), nullable=False),
-        sa.Column("window_days", sa.Integer(), nullable=False),
-        sa.Column("buyer", sa.String(length=64), nullable=False),
-        sa.Column("is_buyer_disposable", sa.Boolean(), nullable=False),
-        sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
-        sa.Column("refunded_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_conversions_brand_id")),
-        sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_conversions_click_id")),
-        sa.ForeignKeyConstraint(["link_id"], ["share_links.id"], name=op.f("fk_conversions_link_id")),
-        sa.ForeignKeyConstraint(["named_link_id"], ["share_links.id"], name=op.f("fk_conversions_named_link_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_conversions")),
-        sa.UniqueConstraint("brand_id", "order_id", name=op.f("uq_conversions_brand_id_order_id")),
-    )
-    with op.batch_alter_table("conversions", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_conversions_buyer",
-            ["brand_id", "buyer"],
-            unique=False,
-            sqlite_where=sa.text("buyer != ''"),
-            postgresql_where=sa.text("buyer != ''"),
-        )
-        batch_op.create_index(batch_op.f("ix_conversions_click_id"), ["click_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_conversions_link_id"), ["link_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_conversions_named_link_id"), ["named_link_id"], unique=False)
-        batch_op.create_index(
-            "ix_conversions_pending",
-            ["id"],
-            unique=False,
-            sqlite_where=sa.text("attribution = 'pending'"),
-            postgresql_where=sa.text("attribution = 'pending'"),
-        )
-
-    op.create_table(
-        "corrections",
-        sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column(
-            "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column(
-            "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("is_gained", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_corrections_advocate_id")),
-        sa.ForeignKeyConstraint(["click_id"], ["clicks.id"], name=op.f("fk_corrections_click_id")),
-        sa.ForeignKeyConstraint(["run"], ["reclassifications.id"], name=op.f("fk_corrections_run")),
-        sa.PrimaryKeyConstraint("run", "advocate_id", "click_id", name=op.f("pk_corrections")),
-    )
     op.create_table(
         "friends",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1492,22 +1488,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_friends_conversion_id"))
 
     op.drop_table("friends")
-    op.drop_table("corrections")
-    with op.batch_alter_table("conversions", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_conversions_pending",
-            sqlite_where=sa.text("attribution = 'pending'"),
-            postgresql_where=sa.text("attribution = 'pending'"),
-        )
-        batch_op.drop_index(batch_op.f("ix_conversions_named_link_id"))
-        batch_op.drop_index(batch_op.f("ix_conversions_link_id"))
-        batch_op.drop_index(batch_op.f("ix_conversions_click_id"))
-        batch_op.drop_index(
-            "ix_conversions_buyer", sqlite_where=sa.text("buyer != ''"), postgresql_where=sa.text("buyer != ''")
-        )
-
-    op.drop_table("conversions")
-    op.drop_table("click_verdicts")
     with op.batch_alter_table("shares", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_shares_link_id"))
         batch_op.drop_index("ix_shares_brand_words")
@@ -1518,10 +1498,6 @@ def downgrade() -> None:
         batch_op.drop_index("ix_reward_codes_free")
 
     op.drop_table("reward_codes")
-    with op.batch_alter_table("recent_clicks", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_recent_clicks_visitor"))
-
-    op.drop_table("recent_clicks")
     with op.batch_alter_table("points_entries", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_points_entries_reverses",
@@ -1540,23 +1516,25 @@ def downgrade() -> None:
         batch_op.drop_index("ix_milestones_campaign")
 
     op.drop_table("milestones")
-    with op.batch_alter_table("first_clicks", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_first_clicks_at"))
-
-    op.drop_table("first_clicks")
     with op.batch_alter_table("entry_appeals", schema=None) as batch_op:
         batch_op.drop_index("ix_entry_appeals_queue")
         batch_op.drop_index(batch_op.f("ix_entry_appeals_advocate_id"))
 
     op.drop_table("entry_appeals")
-    with op.batch_alter_table("clicks", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_clicks_link_id"))
+    with op.batch_alter_table("conversions", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_conversions_pending",
+            sqlite_where=sa.text("attribution = 'pending'"),
+            postgresql_where=sa.text("attribution = 'pending'"),
+        )
+        batch_op.drop_index(batch_op.f("ix_conversions_named_link_id"))
+        batch_op.drop_index(batch_op.f("ix_conversions_link_id"))
+        batch_op.drop_index(batch_op.f("ix_conversions_click_id"))
+        batch_op.drop_index(
+            "ix_conversions_buyer", sqlite_where=sa.text("buyer != ''"), postgresql_where=sa.text("buyer != ''")
+        )
 
-    op.drop_table("clicks")
-    with op.batch_alter_table("click_counts", schema=None) as batch_op:
-        batch_op.drop_index("ix_click_counts_brand")
-
-    op.drop_table("click_counts")
+    op.drop_table("conversions")
     op.drop_table("standings")
     op.drop_table("snapshot_rows")
     with op.batch_alter_table("share_links", schema=None) as batch_op:
@@ -1591,6 +1569,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_day_points_day")
 
     op.drop_table("day_points")
+    op.drop_table("corrections")
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_asks_message_id"))
         batch_op.drop_index(batch_op.f("ix_asks_brand_id"))
@@ -1709,8 +1688,25 @@ def downgrade() -> None:
     op.drop_table("api_keys")
     op.drop_table("visitor_salts")
     op.drop_table("roles")
+    with op.batch_alter_table("recent_clicks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_recent_clicks_visitor"))
+
+    op.drop_table("recent_clicks")
     op.drop_table("leases")
+    with op.batch_alter_table("first_clicks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_first_clicks_at"))
+
+    op.drop_table("first_clicks")
     op.drop_table("cursors")
+    with op.batch_alter_table("clicks", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_clicks_link_id"))
+
+    op.drop_table("clicks")
+    op.drop_table("click_verdicts")
+    with op.batch_alter_table("click_counts", schema=None) as batch_op:
+        batch_op.drop_index("ix_click_counts_brand")
+
+    op.drop_table("click_counts")
     op.drop_table("brands")
     op.drop_table("agent_patterns")
     # ### end Alembic commands ###
