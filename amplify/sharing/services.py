@@ -88,7 +88,7 @@ def open_share(
     return share
 
 
-def confirm(session: Session, link: ShareLink, at: datetime) -> Share | None:
+def confirm(session: Session, link: ShareLink, at: datetime, click_id: int) -> Share | None:
     """A human clicked the link at this instant: the last share opened with it before is confirmed, if it was not yet.
 
     Returns that share if this click confirmed it.
@@ -97,19 +97,19 @@ def confirm(session: Session, link: ShareLink, at: datetime) -> Share | None:
     share = session.scalar(sa.select(Share).where(*before).order_by(Share.opened_at.desc(), Share.id.desc()).limit(1))
     if share is None or share.state != "opened":
         return None
-    share.state, share.confirmed_at = "confirmed", at
+    share.state, share.confirmed_at, share.confirmed_by = "confirmed", at, click_id
     session.flush()
     events.publish(session, ShareConfirmed(share, link))
     return share
 
 
-def unconfirm(session: Session, link_id: int, at: datetime) -> Share | None:
-    """The click of this instant was no person's after all: what it had confirmed is only opened again."""
-    by_it = Share.link_id == link_id, Share.state == "confirmed", Share.confirmed_at == at
+def unconfirm(session: Session, link_id: int, click_id: int) -> Share | None:
+    """This click on the link was no person's after all: what it had confirmed is only opened again."""
+    by_it = Share.link_id == link_id, Share.state == "confirmed", Share.confirmed_by == click_id
     share = session.scalars(sa.select(Share).where(*by_it).limit(1)).first()
     if share is None:
         return None
-    share.state, share.confirmed_at = "opened", None
+    share.state, share.confirmed_at, share.confirmed_by = "opened", None, None
     session.flush()
     events.publish(session, ShareUnconfirmed(share, share.link))
     return share

@@ -7,24 +7,24 @@ from sqlalchemy.orm import Session
 
 from amplify.sharing import services as sharing
 from amplify.sharing.models import Share, ShareLink
-from amplify.tracking.models import Click, ClickVerdict
+from amplify.tracking.models import SEEN, Click, ClickFacts, ClickVerdict, Seen
 
 
-def confirm_shares(session: Session, human: Sequence[Click]) -> None:
+def confirm_shares(session: Session, human: Sequence[ClickFacts]) -> None:
     """Confirm what these human clicks, in their order, are the first to confirm."""
     ids = {click.link_id for click in human}
     waiting = sa.select(Share.link_id).where(Share.link_id.in_(ids), Share.state == "opened")
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(waiting)))}
     for click in human:
         if click.link_id in links:
-            sharing.confirm(session, links[click.link_id], click.at)
+            sharing.confirm(session, links[click.link_id], click.at, click.id)
 
 
-def take_back_confirmations(session: Session, lost: Sequence[Click], *, until: int) -> None:
+def take_back_confirmations(session: Session, lost: Sequence[ClickFacts], *, until: int) -> None:
     """What these clicks had confirmed is confirmed by the next person's click instead, if one came (up to `until`)."""
     for click in lost:
-        if sharing.unconfirm(session, click.link_id, click.at) is None:
+        if sharing.unconfirm(session, click.link_id, click.id) is None:
             continue
-        later = sa.select(Click).where(Click.link_id == click.link_id, Click.id > click.id, Click.id <= until)
+        later = sa.select(*SEEN).where(Click.link_id == click.link_id, Click.id > click.id, Click.id <= until)
         human = later.join(ClickVerdict, ClickVerdict.click_id == Click.id).where(ClickVerdict.verdict == "human")
-        confirm_shares(session, session.scalars(human.order_by(Click.id).limit(1)).all())
+        confirm_shares(session, [Seen(*row) for row in session.execute(human.order_by(Click.id).limit(1))])

@@ -109,15 +109,15 @@ def test_a_share_is_an_intent_until_a_human_clicked_after_it(session: Session) -
     before = dict(events._reactions)
     events.wire({ShareConfirmed: [lambda _s, fact: heard.append(fact)]})
     now = clock.now()
-    assert services.confirm(session, link, now) is None  # a click, and nobody shared
+    assert services.confirm(session, link, now, 1) is None  # a click, and nobody shared
 
     share = services.open_share(session, link, "Go there", visit.response)
     assert share.state == "opened"
-    assert services.confirm(session, link, now - timedelta(hours=1)) is None  # clicked before it was shared
+    assert services.confirm(session, link, now - timedelta(hours=1), 2) is None  # clicked before it was shared
     later = clock.now() + timedelta(minutes=5)
-    assert services.confirm(session, link, later) is share
+    assert services.confirm(session, link, later, 3) is share
     assert (share.state, share.confirmed_at) == ("confirmed", later)
-    assert services.confirm(session, link, later) is None  # a second click confirms nothing new
+    assert services.confirm(session, link, later, 4) is None  # a second click confirms nothing new
     assert [fact.share for fact in heard] == [share]
     events.wire(before)
 

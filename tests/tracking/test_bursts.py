@@ -82,6 +82,20 @@ def test_a_share_that_a_scanner_confirmed_is_confirmed_by_the_next_person(world:
     assert_standings_equal_a_rebuild(world.session, world.brand.id)
 
 
+def test_a_scanner_of_the_same_instant_does_not_undo_what_a_person_confirmed(world: World) -> None:
+    pair = links(world, "x", "facebook")
+    mailed(world, pair[0], 300 * S)
+    with clock.at(NOON):
+        share = sharing.open_share(world.session, pair[0], "I slept like a stone.")
+    for link, visitor, seconds in ((pair[0], 2, 1), (pair[0], 1, 1), (pair[1], 1, 60)):
+        click(world, link, visitor=visitor, later=seconds * S)
+    one_by_one(world)
+    assert [verdict for _id, verdict, _rule in judged(world.session)] == ["human", "scanner", "scanner"]
+    assert share.state == "confirmed"
+    causes = world.session.scalars(sa.select(PointsEntry.cause).where(PointsEntry.cause_key.startswith("share:")))
+    assert causes.all() == ["share_confirmed"]
+
+
 def test_an_order_that_came_in_between_stays_where_it_is(world: World) -> None:
     burst = links(world, "x", "facebook", "email")
     token = click(world, burst[0]).token
