@@ -57,14 +57,15 @@ def links(
     """A page of the brand's links and how many there are. `sort` is one of SORTS, with "-" for largest first."""
     mine = [ShareLink.brand_id == brand_id, *([ShareLink.campaign_id == campaign_id] if campaign_id else [])]
     total = session.scalar(sa.select(sa.func.count()).select_from(ShareLink).where(*mine)) or 0
-    query = _with_counts(session, brand_id).where(*mine).order_by(*_order(sort)).limit(PAGE).offset((page - 1) * PAGE)
-    return [_link_row(row) for row in session.execute(query)], int(total)
+    ordered = _in_order(session, brand_id, sort).where(*mine).limit(PAGE).offset((page - 1) * PAGE)
+    ids: Sequence[int] = session.scalars(ordered).all()
+    found = {row.id: row for row in map(_link_row, session.execute(_with_counts(session, ShareLink.id.in_(ids))))}
+    return [found[link_id] for link_id in ids], int(total)
 
 
 def link_of(session: Session, brand_id: int, link_id: int) -> LinkRow:
     """One link of the brand. Raises NotFound, also for another brand's."""
-    query = _with_counts(session, brand_id).where(ShareLink.brand_id == brand_id, ShareLink.id == link_id)
-    found = session.execute(query).first()
+    found = session.execute(_with_counts(session, ShareLink.brand_id == brand_id, ShareLink.id == link_id)).first()
     if found is None:
         raise NotFound(_l("There is no such link."))
     return _link_row(found)
@@ -115,8 +116,7 @@ def recent(session: Session, brand_id: int, days: int = 30) -> tuple[int, int, i
 
 def outcomes(session: Session, advocate: Advocate) -> list[Figure]:
     """What the advocate sees on their share page of what followed."""
-    mine = ShareLink.advocate_id == advocate.id
-    counts = _with_counts(session, advocate.brand_id).where(mine).subquery()
+    counts = _with_counts(session, ShareLink.advocate_id == advocate.id).subquery()
     raw, human, orders = session.execute(
         sa.select(*(sa.func.coalesce(sa.func.sum(counts.c[name]), 0) for name in ("raw", "human", "orders")))
     ).one()
@@ -126,45 +126,68 @@ def outcomes(session: Session, advocate: Advocate) -> list[Figure]:
     return [Figure(_l("People who followed it"), int(human), note), Figure(_l("Purchases that followed"), int(orders))]
 
 
-def _with_counts(session: Session, brand_id: int) -> sa.Select[*tuple[Any, ...]]:
-    """Links with their counts. Each count is a subquery per link: cheap for the page that is shown."""
+def _with_counts(session: Session, *which: sa.ColumnElement[bool]) -> sa.Select[*tuple[Any, ...]]:
+    """These links with their counts: for a page of them, or fewer."""
+    judged = _judged(ClickCount.link_id.in_(sa.select(ShareLink.id).where(*which)))
     waiting = counting.waiting(session)
-    judged = sa.select(_sum()).where(ClickCount.link_id == ShareLink.id)
-    human = sa.select(_sum(human=True)).where(ClickCount.link_id == ShareLink.id)
-    orders = Conversion.link_id == ShareLink.id, Conversion.refunded_at.is_(None)
+    orders = _orders(Conversion.link_id == ShareLink.id).correlate(ShareLink).scalar_subquery()
     return (
         sa.select(
             ShareLink,
             Advocate,
             Customer.erased_at,
             Campaign.name.label("campaign"),
-            (_of_link(judged) + sa.func.coalesce(waiting.c.n, 0)).label("raw"),
-            _of_link(human).label("human"),
-            _of_link(sa.select(sa.func.count(Conversion.id)).where(*orders)).label("orders"),
+            (_of(judged.c.raw) + _of(waiting.c.n)).label("raw"),
+            _of(judged.c.human).label("human"),
+            orders.label("orders"),
         )
         .join(Advocate, Advocate.id == ShareLink.advocate_id)
         .join(Campaign, Campaign.id == ShareLink.campaign_id)
         .outerjoin(Customer, Customer.id == Advocate.customer_id)
+        .outerjoin(judged, judged.c.link_id == ShareLink.id)
         .outerjoin(waiting, waiting.c.link_id == ShareLink.id)
-        .where(ShareLink.brand_id == brand_id)
+        .where(*which)
     )
+
+
+def _in_order(session: Session, brand_id: int, sort: str) -> Any:
+    """The ids of the brand's links in this order. What they are sorted by is summed once for all, and nothing else."""
+    name = sort.removeprefix("-")
+    if name not in SORTS:
+        sort, name = "-created", "created"
+    ids: Any = sa.select(ShareLink.id)
+    key: Any = ShareLink.created_at
+    if name in ("raw", "human"):
+        judged = _judged(ClickCount.brand_id == brand_id)
+        ids, key = ids.outerjoin(judged, judged.c.link_id == ShareLink.id), _of(judged.c[name])
+    if name == "raw":
+        waiting = counting.waiting(session)
+        ids, key = ids.outerjoin(waiting, waiting.c.link_id == ShareLink.id), key + _of(waiting.c.n)
+    if name == "orders":
+        links = Conversion.link_id.label("link_id")
+        counted = _orders(Conversion.brand_id == brand_id).add_columns(links).group_by(links).subquery()
+        ids, key = ids.outerjoin(counted, counted.c.link_id == ShareLink.id), _of(counted.c.n)
+    return ids.order_by(key.desc() if sort.startswith("-") else key.asc(), ShareLink.id.desc())
+
+
+def _judged(*which: sa.ColumnElement[bool]) -> sa.Subquery:
+    """All and human clicks of each link, from the roll-ups."""
+    columns = sa.select(ClickCount.link_id, _sum().label("raw"), _sum(human=True).label("human"))
+    return columns.where(*which).group_by(ClickCount.link_id).subquery()
+
+
+def _orders(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    return sa.select(sa.func.count(Conversion.id).label("n")).where(which, Conversion.refunded_at.is_(None))
+
+
+def _of(counted: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Of a link that nobody came to: none."""
+    return sa.func.coalesce(counted, 0)
 
 
 def _sum(*, human: bool = False) -> sa.ColumnElement[int]:
     n = sa.case((ClickCount.verdict == "human", ClickCount.n), else_=0) if human else ClickCount.n
     return sa.cast(sa.func.coalesce(sa.func.sum(n), 0), sa.BigInteger)
-
-
-def _of_link(query: sa.Select[Any]) -> sa.ScalarSelect[int]:
-    return query.correlate(ShareLink).scalar_subquery()
-
-
-def _order(sort: str) -> list[Any]:
-    name = sort.removeprefix("-")
-    if name not in SORTS:
-        sort, name = "-created", "created"
-    column = ShareLink.created_at if name == "created" else sa.literal_column(name)
-    return [column.desc() if sort.startswith("-") else column.asc(), ShareLink.id.desc()]
 
 
 def _link_row(row: Any) -> LinkRow:
