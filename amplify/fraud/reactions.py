@@ -15,7 +15,7 @@ from amplify.fraud.models import RiskCase, RiskTouch
 from amplify.fraud.states import follow_thresholds
 from amplify.sharing.models import ShareLink
 from amplify.tracking.events import ClicksReclassified, ConversionRefunded, Converted, HumansClicked, OrderClaimed
-from amplify.tracking.models import Click
+from amplify.tracking.models import ClickFacts
 
 
 def on_human_clicks(session: Session, fact: HumansClicked) -> None:
@@ -58,7 +58,7 @@ def on_risk_policy_changed(session: Session, fact: RiskPolicyChanged) -> None:
         publish(session, HoldsChanged(changed))
 
 
-def _places(clicks: Iterable[tuple[Click, ShareLink]]) -> Iterable[tuple[int, int, datetime]]:
+def _places(clicks: Iterable[tuple[ClickFacts, ShareLink]]) -> Iterable[tuple[int, int, datetime]]:
     return ((link.brand_id, link.advocate_id, hour_of(click.at)) for click, link in clicks)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from amplify.sharing.models import ShareLink
-from amplify.tracking.models import Click, Conversion, Refund
+from amplify.tracking.models import ClickFacts, Conversion, Refund
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class HumansClicked:
     One fact for a batch: when a post goes viral, its points are one statement rather than thousands.
     """
 
-    clicks: Sequence[tuple[Click, ShareLink]]
+    clicks: Sequence[tuple[ClickFacts, ShareLink]]
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class ClicksReclassified:
     Under other rules, or since what came behind them shows them to be the beginning of a burst.
     """
 
-    gained: Sequence[tuple[Click, ShareLink]]
-    lost: Sequence[tuple[Click, ShareLink]]
+    gained: Sequence[tuple[ClickFacts, ShareLink]]
+    lost: Sequence[tuple[ClickFacts, ShareLink]]
 
 
 @dataclass(frozen=True)

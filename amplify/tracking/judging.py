@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from amplify.core import clock
 from amplify.core.bulk import insert_ignore, is_among
 from amplify.tracking import verdicts
-from amplify.tracking.models import TRACKER, Click, ClickVerdict, FirstClick
+from amplify.tracking.models import SEEN, TRACKER, Click, ClickFacts, ClickVerdict, FirstClick, Seen
 from amplify.tracking.surroundings import read_surroundings
 from amplify.tracking.verdicts import Verdict
 
@@ -29,7 +29,7 @@ Window = dict[Pair, datetime]
 class Change:
     """A click whose verdict or rule is another one now."""
 
-    click: Click
+    click: ClickFacts
     before: Verdict
     after: Verdict
 
@@ -49,7 +49,7 @@ class Judgement(NamedTuple):
     changes: list[Change]
 
 
-def judge_in_order(session: Session, clicks: Sequence[Click], *, run: int = TRACKER) -> Judgement:
+def judge_in_order(session: Session, clicks: Sequence[ClickFacts], *, run: int = TRACKER) -> Judgement:
     """Judge these clicks, those before them among what is known. The windows that they open are kept."""
     surroundings = read_surroundings(session, clicks, run)
     earlier = _judged_before(session, surroundings.in_doubt)
@@ -83,21 +83,21 @@ def as_row(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _judged_before(session: Session, ids: Collection[int]) -> list[tuple[Click, Verdict]]:
+def _judged_before(session: Session, ids: Collection[int]) -> list[tuple[Seen, Verdict]]:
     """These clicks in their order, each with the verdict that it has."""
     if not ids:
         return []
-    columns = sa.select(Click, ClickVerdict.verdict, ClickVerdict.rule)
+    columns = sa.select(*SEEN, ClickVerdict.verdict, ClickVerdict.rule)
     joined = columns.join(ClickVerdict, ClickVerdict.click_id == Click.id).where(is_among(session, Click.id, ids))
-    return [(click, Verdict(name, rule)) for click, name, rule in session.execute(joined.order_by(Click.id))]
+    return [(Seen(*click), Verdict(name, rule)) for *click, name, rule in session.execute(joined.order_by(Click.id))]
 
 
-def _is_inside(windows: Window, click: Click) -> bool:
+def _is_inside(windows: Window, click: ClickFacts) -> bool:
     opened = windows.get((click.link_id, click.visitor))
     return opened is not None and click.at - opened < verdicts.WINDOW
 
 
-def _open_windows(session: Session, clicks: Sequence[Click], run: int) -> Window:
+def _open_windows(session: Session, clicks: Sequence[ClickFacts], run: int) -> Window:
     """When the current windows of the visitors of these clicks were opened, on whichever link."""
     visitors = list({click.visitor for click in clicks})
     columns = sa.select(FirstClick.link_id, FirstClick.visitor, FirstClick.at).where(FirstClick.run == run)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from amplify.core.bulk import insert_ignore, is_among
 from amplify.tracking import verdicts
 from amplify.tracking.agent_list import Listed
-from amplify.tracking.models import Click, RecentClick
+from amplify.tracking.models import ClickFacts, RecentClick
 from amplify.tracking.verdicts import MAIL_BURST, OFTEN, OFTEN_WITHIN
 
 # A click may be judged anew by what comes so much later: the longest burst, and some seconds since several processes
@@ -42,7 +42,7 @@ class Recent(NamedTuple):
     too_often: Collection[int]
 
 
-def read(session: Session, clicks: Sequence[Click], listed: dict[str, Listed], run: int) -> Recent:
+def read(session: Session, clicks: Sequence[ClickFacts], listed: dict[str, Listed], run: int) -> Recent:
     """Those of the visitors of these clicks, which are in order."""
     oldest = min(click.at for click in clicks)
     columns = (getattr(RecentClick, name) for name in Visit._fields)
@@ -81,6 +81,6 @@ def first_in_doubt(session: Session, run: int) -> int | None:
     return session.scalar(sa.select(sa.func.min(RecentClick.click_id)).where(RecentClick.run == run))
 
 
-def _is_visit(click: Click, listed: dict[str, Listed]) -> bool:
+def _is_visit(click: ClickFacts, listed: dict[str, Listed]) -> bool:
     of_itself = click.method != "HEAD" and verdicts.by_itself(click, listed.get(click.user_agent))
     return not (click.is_own or of_itself)

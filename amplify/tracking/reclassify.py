@@ -10,7 +10,7 @@ raw clicks were removed (retention.py) every click keeps its verdict: without it
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -23,7 +23,17 @@ from amplify.tracking import cursors, recent, retention, verdicts
 from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.events import ClicksReclassified
 from amplify.tracking.judging import Change, judge_in_order
-from amplify.tracking.models import TRACKER, Click, ClickVerdict, Correction, FirstClick, RecentClick, Reclassification
+from amplify.tracking.models import (
+    SEEN,
+    TRACKER,
+    Click,
+    ClickVerdict,
+    Correction,
+    FirstClick,
+    RecentClick,
+    Reclassification,
+    Seen,
+)
 from amplify.tracking.revising import drop_noted, revise
 from amplify.tracking.verdicts import Verdict
 
@@ -33,6 +43,14 @@ class Extent(NamedTuple):
 
     start: int
     total: int
+
+
+class Again(NamedTuple):
+    """A click that is judged again, and whose it is."""
+
+    click: Seen
+    verdict: Verdict
+    brand_id: int
 
 
 def extent_of(session: Session, since: datetime, brand_id: int | None = None) -> Extent:
@@ -101,18 +119,19 @@ def _start_over(session: Session, run: Reclassification) -> None:
     run.judged = run.changed = run.gained = run.lost = run.corrected = 0
 
 
-def _next(session: Session, run: Reclassification, limit: int, before: int | None = None) -> Sequence[Any]:
+def _next(session: Session, run: Reclassification, limit: int, before: int | None = None) -> list[Again]:
     """The next clicks in their order, whosever they are, each with its verdict and rule and its brand's id."""
     ahead = [Click.id > run.position, Click.id <= cursors.place_of(session, cursors.TRACKER)]
     ahead += [Click.id < before] if before is not None else []
-    return session.execute(
-        sa.select(Click, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
+    rows = session.execute(
+        sa.select(*SEEN, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
         .join(ClickVerdict, ClickVerdict.click_id == Click.id)
         .join(ShareLink, ShareLink.id == Click.link_id)
         .where(*ahead)
         .order_by(Click.id)
         .limit(limit)
-    ).all()
+    )
+    return [Again(Seen(*click), Verdict(name, rule), brand_id) for *click, name, rule, brand_id in rows]
 
 
 def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
@@ -130,19 +149,19 @@ def _judge_on(session: Session, run: Reclassification, limit: int) -> int:
     mine = [
         row
         for row in rows
-        if run.brand_id in (None, row.brand_id) and row.Click.at >= max(run.since, whole.get(row.brand_id, run.since))
+        if run.brand_id in (None, row.brand_id) and row.click.at >= max(run.since, whole.get(row.brand_id, run.since))
     ]
     if mine:
         _judge_again(session, run, mine)
-    run.position = rows[-1].Click.id
+    run.position = rows[-1].click.id
     return len(rows)
 
 
-def _judge_again(session: Session, run: Reclassification, rows: Sequence[Any]) -> None:
-    clicks = [row.Click for row in rows]
+def _judge_again(session: Session, run: Reclassification, rows: Sequence[Again]) -> None:
+    clicks = [row.click for row in rows]
     judged = judge_in_order(session, clicks, run=run.id)
     pairs = zip(rows, judged.verdicts, strict=True)
-    again = (Change(row.Click, Verdict(row.verdict, row.rule), new) for row, new in pairs)
+    again = (Change(row.click, row.verdict, new) for row, new in pairs)
     changes = [*judged.changes, *(change for change in again if change.before != change.after)]
     revise(session, changes, until=run.position)
     confirm_shares(session, [click for click, new in zip(clicks, judged.verdicts, strict=True) if new.name == "human"])
@@ -187,14 +206,14 @@ def _hand_over(session: Session, run: Reclassification) -> None:
 
 def _tell(session: Session, run: Reclassification, limit: int) -> int:
     """Tell of the next corrections; when there are none left, the run is finished."""
-    mine = sa.select(Correction, Click, ShareLink).where(Correction.run == run.id)
+    mine = sa.select(Correction, ShareLink, *SEEN).where(Correction.run == run.id)
     joined = mine.join(Click, Click.id == Correction.click_id).join(ShareLink, ShareLink.id == Click.link_id)
     found = session.execute(joined.order_by(Correction.advocate_id, Correction.click_id).limit(limit)).all()
     if not found:
         run.finished_at = clock.now()
         return 0
-    gained = [(click, link) for noted, click, link in found if noted.is_gained]
-    lost = [(click, link) for noted, click, link in found if not noted.is_gained]
+    gained = [(Seen(*click), link) for noted, link, *click in found if noted.is_gained]
+    lost = [(Seen(*click), link) for noted, link, *click in found if not noted.is_gained]
     publish(session, ClicksReclassified(gained, lost))
     last = found[-1][0]
     done = sa.tuple_(Correction.advocate_id, Correction.click_id) <= sa.tuple_(last.advocate_id, last.click_id)

@@ -13,7 +13,7 @@ from amplify.tracking.confirming import confirm_shares, take_back_confirmations
 from amplify.tracking.conversions import reconsider
 from amplify.tracking.events import ClicksReclassified
 from amplify.tracking.judging import Change, as_row
-from amplify.tracking.models import Click, ClickVerdict, Correction, Reclassification
+from amplify.tracking.models import ClickFacts, ClickVerdict, Correction, Reclassification
 
 
 def revise(session: Session, changes: Sequence[Change], *, until: int) -> None:
@@ -69,7 +69,7 @@ def _not_passed(session: Session, changes: Sequence[Change]) -> list[Change]:
     passed = [run for run in _unfinished(session) if run.judged_at is None]
     links = _links(session, changes) if passed else {}
 
-    def is_passed(click: Click) -> bool:
+    def is_passed(click: ClickFacts) -> bool:
         return any(
             click.id <= run.position and click.at >= run.since and run.brand_id in (None, links[click.link_id].brand_id)
             for run in passed

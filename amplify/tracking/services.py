@@ -20,7 +20,7 @@ from amplify.tracking.confirming import confirm_shares
 from amplify.tracking.conversions import attribute_pending
 from amplify.tracking.events import HumansClicked
 from amplify.tracking.judging import as_row, judge_in_order
-from amplify.tracking.models import Click, ClickVerdict
+from amplify.tracking.models import SEEN, Click, ClickVerdict, Seen
 from amplify.tracking.redirect import Hit, Target
 from amplify.tracking.revising import take_back
 
@@ -103,15 +103,15 @@ def track(session: Session, limit: int) -> int:
     if cursor is None:
         return 0
     last = horizon(session, FENCE, Click.id)
-    unjudged = sa.select(Click).where(Click.id > cursor.position, Click.id <= last)
-    clicks = session.scalars(unjudged.order_by(Click.id).limit(limit)).all()
+    unjudged = sa.select(*SEEN).where(Click.id > cursor.position, Click.id <= last)
+    clicks = [Seen(*row) for row in session.execute(unjudged.order_by(Click.id).limit(limit))]
     if clicks:
         _judge(session, clicks, cursor.position)
         cursor.move(clicks[-1].id)
     return len(clicks) + attribute_pending(session, limit)
 
 
-def _judge(session: Session, clicks: Sequence[Click], position: int) -> None:
+def _judge(session: Session, clicks: Sequence[Seen], position: int) -> None:
     found = judge_in_order(session, clicks)
     take_back(session, found.changes, until=position)
     judged = list(zip(clicks, found.verdicts, strict=True))
@@ -126,7 +126,7 @@ def _judge(session: Session, clicks: Sequence[Click], position: int) -> None:
     _tell(session, [click for click, verdict in judged if verdict.name == "human"], links)
 
 
-def _tell(session: Session, human: Sequence[Click], links: Mapping[int, ShareLink]) -> None:
+def _tell(session: Session, human: Sequence[Seen], links: Mapping[int, ShareLink]) -> None:
     confirm_shares(session, human)
     if human:
         publish(session, HumansClicked([(click, links[click.link_id]) for click in human]))

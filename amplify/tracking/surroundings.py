@@ -17,7 +17,7 @@ from amplify.delivery.models import Message
 from amplify.sharing.models import ShareLink
 from amplify.tracking import agent_list, recent
 from amplify.tracking.agent_list import Listed
-from amplify.tracking.models import TRACKER, Click
+from amplify.tracking.models import TRACKER, ClickFacts
 from amplify.tracking.recent import Recent
 from amplify.tracking.verdicts import AFTER_MAIL, ALONE, BURST, HEADS, MAIL_BURST, Around
 
@@ -45,7 +45,7 @@ class Surroundings:
         self._owners, self._visits, self._mails, self._heads, self._listed = owners, visits, mails, heads, listed
         self._too_often, self.in_doubt = too_often, in_doubt
 
-    def of(self, click: Click) -> Around:
+    def of(self, click: ClickFacts) -> Around:
         """What was near this click."""
         owner, at = self._owners[click.link_id], click.at
         visits, heads = self._visits.get((owner, click.visitor)), self._heads.get((owner, click.visitor))
@@ -64,7 +64,7 @@ class Surroundings:
         )
 
 
-def read_surroundings(session: Session, clicks: Sequence[Click], run: int = TRACKER) -> Surroundings:
+def read_surroundings(session: Session, clicks: Sequence[ClickFacts], run: int = TRACKER) -> Surroundings:
     """For these clicks, which are in order; remembers them for the run's batches to come."""
     oldest = min(click.at for click in clicks)
     listed = agent_list.look_up(session, {click.user_agent for click in clicks})
