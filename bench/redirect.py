@@ -4,7 +4,8 @@
 
 --bars   the exit code says whether every bar of the run was reached (for a quiet machine)
 --kutt   a folder whose file `url` holds the loopback address of a short link of a running peer
---links, --clicks   the large side of `growth` (a run with 50,000,000 clicks takes about an hour to fill)
+--links, --clicks   the large side of `growth`
+--keep   a folder that keeps the large side, so that a later run need not fill it again
 """
 
 import argparse
@@ -188,11 +189,12 @@ def slow(options: argparse.Namespace, databases: dict[str, str], findings: Findi
 def growth(options: argparse.Namespace, databases: dict[str, str], findings: Findings) -> None:
     """Few links and no clicks, against many of both: as many links in use, then any of the many."""
     rows = []
-    with servers.databases(tuple(databases)) as large:
+    with servers.databases(tuple(databases), options.keep) as large:
         for kind, address in databases.items():
             few = min(FEW_LINKS, options.links)
             seeding.seed(address, links=few + 1)
             seeding.seed(large[kind], links=options.links + 1, clicks=options.clicks)
+            before = seeding.stored(large[kind])
             with ours("few", address, "--no-worker") as small, ours("many", large[kind], "--no-worker") as big:
                 small.spread = Spread(few)
                 big.spread = Spread(few, options.links // few)
@@ -205,7 +207,7 @@ def growth(options: argparse.Namespace, databases: dict[str, str], findings: Fin
                 )
                 findings.bar(f"{kind}: large / small", big.per_second() / small.per_second(), 0.9)
                 big.slices[MOST] += anywhere.slices[MOST]  # one database: its clicks are counted together
-                findings.wrongs += small.wrongs() + big.wrongs(before=options.clicks)
+                findings.wrongs += small.wrongs() + big.wrongs(before=before)
     title = f"growth: {few:,} links and no clicks, against {options.links:,} and {options.clicks:,}"
     heads = ["", "few: req/s", "many, as many used", "many, any", "many / few", "CPU ratio", "few MB", "many MB"]
     table(title, heads, rows)
@@ -221,6 +223,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--connections", default=",".join(map(str, CONNECTIONS)))
     parser.add_argument("--links", type=int, default=1_000_000)
     parser.add_argument("--clicks", type=int, default=1_000_000)
+    parser.add_argument("--keep", type=Path)
     parser.add_argument("--kutt", type=Path)
     parser.add_argument("--bars", action="store_true")
     parser.add_argument("--own-client", action="store_true")

@@ -69,6 +69,12 @@ def test_the_planning_of_a_start_is_measured_against_the_raw_copy_of_its_rows(ki
     assert all(us > 0 and of_raw > 0 for us, of_raw in figures[kind].values())
 
 
+def test_clicks_that_are_kept_no_longer_leave_and_the_roll_ups_say_how_many(kind: str) -> None:
+    figures = measured("retention", "--clicks", "3000", "--db", kind)
+    assert figures["ok"] is True
+    assert figures[kind] > 0
+
+
 def test_clicks_are_judged_again_and_the_standings_are_those_of_a_rebuild(kind: str) -> None:
     figures = measured("reclassify", "--clicks", "2000", "--db", kind)
     assert figures["ok"] is True

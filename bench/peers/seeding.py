@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.campaigns.models import Campaign
-from amplify.core import schema
-from amplify.core.tokens import uuid7
+from amplify.core import partitions, schema, wal
 from amplify.customers.models import Customer
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.models import Click
@@ -20,6 +19,26 @@ CODE = "hot"
 TARGET = "http://localhost/landing"
 TEXTS = {"en": {"headline": "A stay", "share_text": "I slept well.", "disclosure": "I may get a gift."}}
 CHUNK = 20_000
+# Clicks from before this year, and how many are stored in one transaction.
+MONTHS = 12
+AT_ONCE = 1_000_000
+NAMES = "token, link_id, at, method, user_agent, referrer_host, language, country, visitor, purpose, gpc, is_own"
+# `n` is the click's number, `s` its second since 1970. A token begins with its time, as ours do.
+SQLITE_CLICKS = """INSERT INTO clicks ({names})
+WITH RECURSIVE numbered(n) AS (SELECT :start UNION ALL SELECT n + 1 FROM numbered WHERE n + 1 < :end),
+timed AS (SELECT n, :began + (n - :first) * :each AS s FROM numbered)
+SELECT printf('%012x7%s', CAST(s * 1000 AS INTEGER), lower(substr(hex(randomblob(10)), 1, 19))), 1 + n % :links,
+    strftime('%Y-%m-%d %H:%M:%f000', s, 'unixepoch'), 'GET',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15', '', 'en', '',
+    printf('%032x', n), '', 0, 0 FROM timed"""
+POSTGRES_CLICKS = """INSERT INTO clicks (id, {names})
+SELECT :ids + 1 + n - :first,
+    CAST(lpad(to_hex(CAST(s * 1000 AS bigint)), 12, '0') || '7' || substr(md5(CAST(n AS text)), 1, 19) AS uuid),
+    1 + n % :links, to_timestamp(s), 'GET',
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 17_6 like Mac OS X) AppleWebKit/605.1.15', '', 'en', '',
+    lpad(to_hex(n), 32, '0'), '', false, false
+FROM (SELECT n, CAST(:began AS float8) + (n - :first) * CAST(:each AS float8) AS s
+      FROM generate_series(CAST(:start AS bigint), CAST(:end AS bigint) - 1) AS n) AS timed"""
 
 
 def engine_of(address: str) -> Engine:
@@ -29,10 +48,15 @@ def engine_of(address: str) -> Engine:
 
 
 def seed(address: str, links: int = 1, clicks: int = 0) -> None:
-    """The link CODE, `links` - 1 others (CODE0, CODE1, ...), and `clicks` clicks that came before."""
+    """The link CODE, `links` - 1 others (CODE0, CODE1, ...), and `clicks` clicks of the months before.
+
+    A database that is filled already is left as it is.
+    """
     engine = engine_of(address)
     schema.upgrade(engine)
     with Session(engine) as session, session.begin():
+        if session.scalar(sa.select(ShareLink.id).limit(1)) is not None:
+            return
         first = _first_link(session)
         # One network each for their own channel: a link is unique by advocate, campaign and channel.
         facts = {
@@ -40,8 +64,7 @@ def seed(address: str, links: int = 1, clicks: int = 0) -> None:
             "target_url": TARGET,
         }  # fmt: skip
         _in_chunks(session, ShareLink, ({**facts, "code": f"{CODE}{n}", "channel": f"n{n}"} for n in range(links - 1)))
-        old = {"link_id": first.id, "method": "GET", "user_agent": "Old", "at": datetime(2026, 1, 1, tzinfo=UTC)}
-        _in_chunks(session, Click, ({**old, "token": uuid7()} for _ in range(clicks)))
+    _store_clicks(engine, clicks, links)
     engine.dispose()
 
 
@@ -62,6 +85,24 @@ def _first_link(session: Session) -> ShareLink:
     session.add(link)
     session.flush()
     return link
+
+
+def _store_clicks(engine: Engine, number: int, links: int) -> None:
+    """Spread over all links and MONTHS, by the database itself: fifty million rows are no work for Python."""
+    on_sqlite, file = engine.dialect.name == "sqlite", wal.file_of(str(engine.url))
+    made = sa.text((SQLITE_CLICKS if on_sqlite else POSTGRES_CLICKS).format(names=NAMES))
+    for month in range(MONTHS):
+        first, last = (number * each // MONTHS for each in (month, month + 1))
+        began = datetime(2025, 1 + month, 1, tzinfo=UTC)
+        for start in range(first, last, AT_ONCE):
+            with engine.begin() as connection:
+                partitions.make(connection, began)
+                numbers = {"start": start, "end": min(start + AT_ONCE, last), "first": first, "links": links}
+                times = {"began": int(began.timestamp()), "each": 28 * 86_400 / (last - first)}
+                ids = {} if on_sqlite else {"ids": partitions.first_id(began)}
+                connection.execute(made, numbers | times | ids)
+            if file is not None:
+                wal.checkpoint(file)
 
 
 def _in_chunks(session: Session, model: Any, rows: Iterator[dict[str, Any]]) -> None:

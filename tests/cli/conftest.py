@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests import program
-
 Amplify = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -23,11 +21,9 @@ def environment(new_database: Callable[[], str], tmp_path: Path) -> dict[str, st
 
 @pytest.fixture
 def amplify(environment: dict[str, str]) -> Amplify:
-    """Run `amplify ...` to its end. What more it gets by its environment may be read by the very first line."""
+    """Run `amplify ...` to its end."""
 
     def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-        if not more:
-            return program.amplify(arguments, environment)
         command = [sys.executable, "-m", "amplify", *arguments]
         environ = {**environment, **{name: str(value) for name, value in more.items()}}
         return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
