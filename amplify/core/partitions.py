@@ -1,7 +1,7 @@
 """Tables that PostgreSQL keeps in a part for each month: clicks, and what is said of each. SQLite has one table.
 
 A part is a range of ids, and an id begins with its month: 2026110000000042 came in November 2026. So an id alone tells
-its part, ids stay unique and in order, and a reader with a cursor opens one part (docs/decisions/0008-months.md).
+its part, ids stay unique and in order, and a reader with a cursor opens one part (docs/decisions/0009-months.md).
 The sequence moves on when a month begins and its parts are there. Until somebody does that, rows go on in the month
 before, and what belongs to no month goes to a part for the rest: so no click is ever refused.
 """
