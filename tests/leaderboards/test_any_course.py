@@ -225,7 +225,8 @@ class Course(RuleBasedStateMachine):
             assert self.counts() == expected
 
     def teardown(self) -> None:
-        if hasattr(self, "world"):
+        # A course that was given up while it was set up proves nothing.
+        if hasattr(self, "spare") and hasattr(self, "sold"):
             self.everything_happens_once_more()
             self.the_worker_does_its_jobs()
             while sum(work(self.session, 500) for work in (track, assess, services.project, fold_windows)):
