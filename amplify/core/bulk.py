@@ -152,14 +152,20 @@ def _writer(kind: sa.types.TypeEngine[Any], dialect: Dialect) -> Callable[[Seque
     driver would write the array itself, value by value: that took longer than the database needs for the rows.)"""
     is_bytes = isinstance(kind, sa.LargeBinary)
     # Bytes go as they are: the dialects would wrap each of them.
-    convert = None if is_bytes else kind.dialect_impl(dialect).bind_processor(dialect)
+    convert: Callable[[Any], Any] | None = None if is_bytes else kind.dialect_impl(dialect).bind_processor(dialect)
     if dialect.name == "sqlite":
-        return (lambda values: list(map(convert, values))) if convert else list
+        return partial(_each, convert) if convert else list
+    if isinstance(kind, sa.JSON):
+        convert = json.dumps  # the dialect would make objects that only the driver can write
     if isinstance(kind, sa.Integer | sa.Float | sa.Boolean):
         return lambda values: "{" + ",".join(map(repr, values)).replace("None", "NULL") + "}"
     text: Callable[[Any], str] = _hexadecimal if is_bytes else _quoted
     given: Callable[[Sequence[Any]], Iterable[Any]] = partial(map, convert) if convert else iter
     return lambda values: "{" + ",".join("NULL" if one is None else text(one) for one in given(values)) + "}"
+
+
+def _each(convert: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    return list(map(convert, values))
 
 
 def _hexadecimal(value: bytes) -> str:
