@@ -123,9 +123,10 @@ def fill(session: Session, number: int) -> int:
     for start in range(1, number + 1, FILL):
         people = range(start, min(start + FILL, number + 1))
         mails = [f"p{i}@mail.example" for i in people]
-        known = {"brand_id": brand.id, "name": "", "consent": True, "consent_source": "", "is_employee": False}
+        known = {"brand_id": brand.id, "name": "", "consent": True, "consent_source": ""}
+        known |= {"is_employee": False, "sms_consent_source": ""}
         own: dict[str, Any] = {"id": people, "email": mails, "email_normal": mails}
-        insert_many(session, Customer, {**known, "locale": "en", "created_at": now}, own)
+        insert_many(session, Customer, _known(Customer, {**known, "locale": "en", "created_at": now}), own)
         promised = {"brand_id": brand.id, "on_board": True, "token_epoch": 0, "terms_version": "", "created_at": now}
         own = {"id": people, "customer_id": people, "pseudonym": [f"Bird {i}" for i in people]}
         insert_many(session, Advocate, _known(Advocate, promised), own)
@@ -153,7 +154,7 @@ def scheduled(session: Session, brand: Brand, number: int) -> int:
         "type": "generated_code", "name": {"en": "20 % off"}, "value_minor": 500, "currency": brand.currency,
         "settings": {"pattern": "THANKS-####-####"}, "budget_minor": 500 * number,
     }  # fmt: skip
-    made = writing.create(session, brand, read(CampaignIn, given), read(RewardIn, reward), "bench")
+    made = writing.create(session, brand, read(CampaignIn, given), writing.Gifts(read(RewardIn, reward)), "bench")
     campaigns.schedule(session, made, clock.now())
     session.commit()
     return made.id

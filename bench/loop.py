@@ -235,7 +235,7 @@ def campaign(run: Run, starts: datetime) -> int:
     }  # fmt: skip
     with Session(run.engine) as session, session.begin():
         brand = session.scalars(sa.select(Brand)).one()
-        made = writing.create(session, brand, read(CampaignIn, given), read(RewardIn, reward), "bench")
+        made = writing.create(session, brand, read(CampaignIn, given), writing.Gifts(read(RewardIn, reward)), "bench")
         campaigns.schedule(session, made, clock.now())
         made.starts_at = starts  # to the second: on the form a start is a minute
         return made.id

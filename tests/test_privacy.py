@@ -133,7 +133,11 @@ def look_into(session: Session, visit: Visit) -> None:
     case = session.scalars(mine).one()
     fraud.appeal(session, visit.advocate.id, case.id, "They are friends.")
     fraud.decide(session, case, "accepted", actor="system", reason="A feast.")
-    first = sa.select(sa.func.min(Click.id)).join(ShareLink).where(ShareLink.advocate_id == visit.advocate.id)
+    first = (
+        sa.select(sa.func.min(Click.id))
+        .join(ShareLink, ShareLink.id == Click.link_id)
+        .where(ShareLink.advocate_id == visit.advocate.id)
+    )
     said = appeals.appeal(session, visit.advocate, f"click:{session.scalar(first)}", "That was me.")
     appeals.answer(session, said, is_accepted=False, actor="system", reason="It was a friend.")
 

@@ -63,10 +63,10 @@ def as_csv(campaign_id: int) -> Response:
             )
             for one in effect.comparisons(measured)
         ]
-        told = measured.delivered
+        friends, cost = measured.delivered.friends, measured.delivered.friends_cost_minor
         rows += [
-            (_("Friends rewarded"), "", told.friends, "", "", "", ""),
-            (_("Cost of friends"), "", told.friends_cost_minor, "", "", "", ""),
+            (_("Friends rewarded"), _("Friends who got a reward of their own."), friends, "", "", "", ""),
+            (_("Cost of friends"), _("What these rewards are worth, in minor units."), cost, "", "", "", ""),
         ]
         rows += _gains(effect.gain(measured))
     named = f"-start-{start}" if start else ""

@@ -196,7 +196,7 @@ def test_the_page_and_the_file_say_it(session: Session, client: Client, brand: B
     assert page.status_code == 200
     assert "Cost per conversion gained" in page.text
     lines = client.get(f"/console/campaigns/{campaign.id}/effect.csv").text.splitlines()
-    assert len(lines) == 1 + 3 + 7 + 4
+    assert len(lines) == 1 + 3 + 7 + 2 + 4
     draft = make_rewarded(session, brand)
     assert "Nothing to measure yet" in client.get(f"/console/campaigns/{draft.id}/effect").text
 

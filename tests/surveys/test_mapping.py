@@ -98,6 +98,7 @@ def test_a_column_that_the_file_has_not_or_has_twice_is_named() -> None:
 def test_every_field_can_be_filled_from_a_column(write: Write) -> None:
     fields = [name for name in mapping.FIELDS if name != "given"]
     row = "7,a-1,Nice,2026-03-01T10:00:00Z,Air,Lima,e-1,desk,es,c-9,a@b.example,Ana,es,America/Lima,yes"
+    row += ",+51 987 654 321,yes"
     path = write(f"Score,{','.join(fields)}\n{row}\n")
     (one,) = _read(path, "".join(f'{name} = "{name}"\n' for name in fields)).taken
     answer = one.answer
@@ -108,6 +109,7 @@ def test_every_field_can_be_filled_from_a_column(write: Write) -> None:
     who = answer.customer
     assert (who.external_id, who.email, who.name, who.locale) == ("c-9", "a@b.example", "Ana", "es")
     assert (who.timezone, who.consent) == ("America/Lima", True)
+    assert (who.phone, who.sms_consent) == ("+51987654321", True)
 
 
 def test_values_are_stripped_emptied_defaulted_and_mapped(write: Write) -> None:
