@@ -143,7 +143,8 @@ def _prepared(
     else:
         arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
         source = f"SELECT * FROM unnest({arrays})"  # noqa: S608 (our own names only)
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) {source} ON CONFLICT {conflict}"
+    written = ", ".join(map(dialect.identifier_preparer.quote, names))
+    statement = f"INSERT INTO {table.name} ({written}) {source} ON CONFLICT {conflict}"
     return statement, [_writer(column.type, dialect) for column in columns]
 
 
