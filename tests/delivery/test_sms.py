@@ -109,7 +109,7 @@ def test_what_is_refused_for_good_is_not_tried_again_and_only_a_dead_number_is_s
     twilio.blocked.add("+34600999888")
     # The last: a country that the account may not write to (21408).
     if not is_dead:
-        twilio._faults = lambda said: [(True, 21408, "Permission to send an SMS has not been enabled")]  # type: ignore[method-assign]
+        twilio._faults = lambda said: [(True, 21408, "No permission to send to that region")]  # type: ignore[method-assign]  # of this one
     message = text(phone)
     assert (message.state, message.attempts) == ("failed", 1)
     assert is_suppressed(session, brand.id, phone) is is_dead

@@ -8,13 +8,11 @@ from sqlalchemy.orm import Session
 
 from amplify.campaigns import services as campaigns
 from amplify.core import jobs
-from amplify.core.db import db
 from amplify.core.settings import Settings
 from amplify.customers.models import Customer
 from amplify.delivery import bounces, receipts
-from amplify.delivery.models import Message, Wishes
+from amplify.delivery.models import Wishes
 from amplify.delivery.receipts import Receipt
-from amplify.delivery.sending import send_batch
 from amplify.delivery.services import suppress
 from amplify.rewards.dry_run import dry_run
 from amplify.rewards.models import LeftOut, Push
@@ -24,6 +22,7 @@ from tests.client import Client
 from tests.delivery.receivers import receiving
 from tests.delivery.twilio import ACCOUNT, Twilio
 from tests.rewards.making import START, make_advocates, make_brand, make_rewarded
+from tests.rewards.started import Started
 from tests.world import a_user
 
 
@@ -34,7 +33,7 @@ def twilio() -> Iterator[Twilio]:
         yield one
 
 
-class Scene:
+class Scene(Started):
     """Three advocates with a telephone each, who agreed to text messages, of a brand that texts first."""
 
     def __init__(self, session: Session, settings: Settings, twilio: Twilio) -> None:
@@ -48,22 +47,9 @@ class Scene:
         session.flush()
 
     def start(self) -> list[Push]:
-        make_rewarded(self.session, self.brand, top=3, codes=6)
-        campaigns.start_due(self.session, START)
-        jobs.drain(self.session)
+        super().start()
         self.send()
         return self.pushes()
-
-    def pushes(self) -> list[Push]:
-        self.session.expire_all()
-        return list(self.session.scalars(sa.select(Push).order_by(Push.rank)))
-
-    def send(self) -> None:
-        for _ in range(3):
-            self.session.commit()
-            ids = list(self.session.scalars(sa.select(Message.id).where(Message.state.in_(("waiting", "queued")))))
-            send_batch(db.sessionmaker, self.settings, ids)
-            self.session.expire_all()
 
     def ways(self) -> list[tuple[str, str]]:
         return [(push.channel, push.state) for push in self.pushes()]

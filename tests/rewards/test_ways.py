@@ -11,18 +11,17 @@ from sqlalchemy.orm import Session
 
 from amplify.campaigns import services as campaigns
 from amplify.core import jobs
-from amplify.core.db import db
 from amplify.core.settings import Settings
 from amplify.customers.models import Customer
 from amplify.delivery import endpoints, vapid
 from amplify.delivery.models import Message, Wishes
-from amplify.delivery.sending import send_batch
 from amplify.delivery.services import suppress
 from amplify.rewards import approving
 from amplify.rewards.dry_run import dry_run
-from amplify.rewards.models import LeftOut, Push
+from amplify.rewards.models import LeftOut
 from tests.delivery.receivers import Program, PushService, receiving
 from tests.rewards.making import BEFORE, START, make_advocates, make_brand, make_rewarded
+from tests.rewards.started import Started
 
 NOON = BEFORE.replace(hour=12)
 
@@ -41,7 +40,7 @@ def program() -> Iterator[Program]:
         yield one
 
 
-class Scene:
+class Scene(Started):
     """So many advocates, and a campaign that rewards three of them when `start` is called."""
 
     def __init__(self, session: Session, settings: Settings, people: int = 3) -> None:
@@ -54,24 +53,6 @@ class Scene:
         told = service.subscription
         said = {"unique": f"{customer.id}", "person": customer.person, "shown": "", "key": self.settings.secret}
         endpoints.add(self.session, self.brand.id, "webpush", told, **said)
-
-    def start(self) -> list[Push]:
-        make_rewarded(self.session, self.brand, top=3, codes=6)
-        campaigns.start_due(self.session, START)
-        jobs.drain(self.session)
-        return self.pushes()
-
-    def pushes(self) -> list[Push]:
-        self.session.expire_all()
-        return list(self.session.scalars(sa.select(Push).order_by(Push.rank)))
-
-    def send(self) -> None:
-        """What the worker's rounds and jobs do, until nothing is left to be sent."""
-        for _ in range(3):
-            self.session.commit()
-            ids = list(self.session.scalars(sa.select(Message.id).where(Message.state.in_(("waiting", "queued")))))
-            send_batch(db.sessionmaker, self.settings, ids)
-            self.session.expire_all()
 
 
 @pytest.fixture
