@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy.orm import Session
 
 from amplify.asks import reactions as asks
+from amplify.asks import services as ask_mail
 from amplify.asks.services import next_step_for
 from amplify.asks.services import withheld as ask_withheld
 from amplify.brands.events import RiskPolicyChanged, ScoringChanged
@@ -17,7 +18,7 @@ from amplify.core.jobs import Job
 from amplify.core.tokens import Signer
 from amplify.customers.events import PersonErased
 from amplify.customers.reactions import on_resubscribed, on_unsubscribed, on_wishes_changed
-from amplify.delivery import objections
+from amplify.delivery import form_letters, objections
 from amplify.delivery.events import (
     MessageNotSent,
     MessageReturned,
@@ -35,6 +36,7 @@ from amplify.leaderboards import reactions as points
 from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
 from amplify.leaderboards.services import project
 from amplify.leaderboards.windows import fold_windows
+from amplify.rewards import mail as reward_mail
 from amplify.rewards import reactions as rewards
 from amplify.rewards import reviewing
 from amplify.rewards.delivering import deliver_pushes
@@ -113,6 +115,12 @@ JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_p
 # What may forbid a message that was ordered, asked again at the moment of sending, besides the suppression list.
 OBJECTIONS: Sequence[objections.Objection] = (ask_withheld, reward_withheld)
 
+# Template of messages -> the words in it that are the reader's own: what else it says is rendered once for many.
+OWN_WORDS: Mapping[str, Sequence[str]] = {
+    ask_mail.TEMPLATE: ask_mail.OWN_WORDS,
+    reward_mail.TEMPLATE: reward_mail.OWN_WORDS,
+}
+
 # What the clock rings for: when it is due next, and what to do then. Late rings still ring; ringing twice is harmless.
 ALARMS: Sequence[Alarm] = (
     Alarm("campaigns", upcoming, campaigns.ring),
@@ -126,4 +134,5 @@ def install(signer: Callable[[str], Signer]) -> None:
     outcomes.wire(clicks_and_orders)
     benefits.wire(benefit.offered)
     objections.wire(OBJECTIONS)
+    form_letters.wire(OWN_WORDS)
     next_step.wire(lambda session, response: next_step_for(session, response, signer(PURPOSE)))

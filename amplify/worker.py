@@ -11,6 +11,7 @@ import secrets
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -25,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from amplify import wiring
 from amplify.app import create_app
-from amplify.core import jobs, leases, metrics, wal
+from amplify.core import jobs, leases, metrics, pulse, wal
 from amplify.core.alarms import Alarm, Clock
 from amplify.core.db import db
 from amplify.core.failpoints import reach
@@ -192,10 +193,13 @@ class Worker:
     def _beat(self) -> None:
         """Say that we live, and take over from those who do not."""
         self._clock.look_up()
+        began = time.monotonic()
         with self.transaction() as session:
             leases.take(session, leases.WORKER + self.executor_id, self.executor_id, DEAD_AFTER_SECONDS)
             now = leases.database_now(session)
             silent = [executor for executor, until in leases.workers(session).items() if until <= now]
+        # A lease that has more than half of its time left is not written again: count on half of it.
+        pulse.felt(began + DEAD_AFTER_SECONDS / 2 - time.monotonic())
         for executor in silent:
             with self.transaction() as session:
                 if leases.bury(session, executor):

@@ -18,7 +18,7 @@ from amplify.core.tokens import Signer
 from amplify.customers.models import Customer
 from amplify.customers.services import anonymous
 from amplify.delivery import services as delivery
-from amplify.delivery.models import Message
+from amplify.delivery.models import PENDING, Message
 from amplify.delivery.pacing import quiet_until
 from amplify.sharing.models import Advocate
 from amplify.sharing.services import advocate_of
@@ -26,6 +26,8 @@ from amplify.sharing.tokens import Visit, share_page_token
 from amplify.surveys.models import Response
 
 TEMPLATE = "ask"
+# The words of its context that are the reader's own (delivery.form_letters).
+OWN_WORDS = ("name", "quote", "link")
 
 
 def consider(session: Session, brand: Brand, response: Response, mode: str, now: datetime) -> Ask | AskRefusal:
@@ -175,7 +177,7 @@ def call_back(session: Session, customer_id: int, reason: str) -> int:
         sa.select(Message.brand_id, Message.message_id)
         .join(Ask, Ask.message_id == Message.id)
         .join(Advocate, Advocate.id == Ask.advocate_id)
-        .where(Advocate.customer_id == customer_id, Message.state.in_(delivery.PENDING))
+        .where(Advocate.customer_id == customer_id, Message.state.in_(PENDING))
     )
     found = session.execute(waiting).all()
     return delivery.cancel(session, found[0].brand_id, [row.message_id for row in found], reason) if found else 0

@@ -1,5 +1,7 @@
 """`amplify worker`: one process behind the pages; any number may run on one database."""
 
+import os
+
 import click
 
 from amplify import worker
@@ -13,6 +15,7 @@ from amplify.core.settings import load
 def command(supervised: bool) -> None:
     """Run the rounds, the clock and the durable jobs until SIGTERM or Ctrl-C."""
     settings = load()
+    os.nice(settings.worker_nice)  # people who click or look at a page come first
     logs.configure(settings, process="worker")
     bulk.expect_many_rows()
     if not supervised:

@@ -5,6 +5,7 @@ WAL-reset bug (sqlite.org/wal.html#walresetbug) never checkpoint by themselves; 
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -25,6 +26,8 @@ NAMES = {
     "pk": "pk_%(table_name)s",
 }
 BUSY_TIMEOUT_MS = 15_000
+# SQLite's own waiting grows to steps of 100 ms, in which the writer's lock is free again and again. Ours stay short.
+LOCK_STEP_SECONDS, LONGEST_LOCK_STEP_SECONDS = 0.0005, 0.004
 # Of SQLite's file, for each connection. Its own 2 MB are enough for pages; a worker's transaction changes thousands of
 # places, and what does not fit is written to the log and read again while it lasts.
 PAGES_KB, WORKER_PAGES_KB = 2_000, 32_000
@@ -161,8 +164,31 @@ def _open_sqlite(connection: Any, record: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A writer takes the lock at once (and waits for it): a deferred one that upgrades later fails with SQLITE_BUSY.
     # `driver_begins`: a library's own migrations say BEGIN themselves.
-    if connection.dialect.name == "sqlite" and not connection.get_execution_options().get("driver_begins"):
-        connection.exec_driver_sql("BEGIN" if _reading.get() else "BEGIN IMMEDIATE")
+    if connection.dialect.name != "sqlite" or connection.get_execution_options().get("driver_begins"):
+        return
+    if _reading.get():
+        connection.exec_driver_sql("BEGIN")
+    else:
+        _begin_to_write(connection)
+
+
+def _begin_to_write(connection: Connection) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA busy_timeout=0")
+    until, step = time.monotonic() + BUSY_TIMEOUT_MS / 1000, LOCK_STEP_SECONDS
+    try:
+        while time.monotonic() < until:
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    break
+            time.sleep(step)
+            step = min(LONGEST_LOCK_STEP_SECONDS, 1.5 * step)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # SQLAlchemy knows what each error means for the connection
+    finally:
+        driver.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
 
 
 def is_sqlite(session: Session) -> bool:

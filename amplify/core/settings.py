@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     attribution_days: int = Field(90, ge=1, le=365)
     worker_poll_seconds: float = Field(0.5, gt=0, le=60)
     worker_threads: int = Field(4, ge=1, le=64)
+    worker_nice: int = Field(5, ge=0, le=19)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_token: str = ""
 

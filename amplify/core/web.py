@@ -1,6 +1,7 @@
 """What a view may ask of the running application, without importing the floor that built it."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import current_app
 
@@ -16,7 +17,10 @@ class Amplify:
 
     def signer(self, purpose: str) -> Signer:
         """Signs and reads tokens of one purpose."""
-        return Signer(self.settings.secret, purpose)
+        return _signer(self.settings.secret, purpose)
+
+
+_signer = lru_cache(64)(Signer)
 
 
 def amplify() -> Amplify:

@@ -1,5 +1,8 @@
 """Mail addresses: which are valid, when two are the same mailbox, and how one is remembered without being kept."""
 
+import re
+from functools import lru_cache
+
 from email_validator import EmailNotValidError, validate_email
 
 from amplify.core.errors import Invalid
@@ -11,8 +14,30 @@ from amplify.core.tokens import digest
 GOOGLE = ("gmail.com", "googlemail.com")
 
 
+# RFC 5322, 3.2.3: of the characters that need no quotes those that nearly all mailboxes are named with.
+PLAIN_LOCAL = re.compile(r"(?=.{1,64}\Z)[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
+# RFC 5321, 4.5.3.1.3, less the brackets around it.
+LONGEST = 254
+
+
 def check(field: str, address: str) -> str:
     """The address as it is to be written, domain in lower case. Raises Invalid(field, "email"). Asks no name server."""
+    local, _at, domain = address.rpartition("@")
+    if PLAIN_LOCAL.fullmatch(local) and len(address) <= LONGEST:
+        try:
+            return f"{local}@{_domain(domain)}"
+        except Invalid:
+            pass  # said below, of the whole address
+    return _whole(field, address)
+
+
+@lru_cache(4096)
+def _domain(domain: str) -> str:
+    """Most people's mailboxes are at a few providers', and to look at a domain takes a tenth of a millisecond."""
+    return _whole("domain", f"a@{domain}").partition("@")[2]
+
+
+def _whole(field: str, address: str) -> str:
     try:
         return validate_email(address, check_deliverability=False).normalized
     except (EmailNotValidError, UnicodeError) as error:

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from email.errors import MessageError
 from email.headerregistry import Address, HeaderRegistry, UnstructuredHeader
-from email.message import EmailMessage
 from email.policy import EmailPolicy
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
-from typing import Any, Self
+from typing import Any
 
 from amplify.core import clock
 from amplify.core.errors import Invalid
@@ -23,12 +22,14 @@ _NAME = r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*"
 _HOST = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 MAILBOX = re.compile(rf"(?=.{{3,60}}\Z){_NAME}@{_HOST}")
 PLAIN = {
-    "to": MAILBOX,
-    "message-id": re.compile(rf"(?=.{{3,60}}\Z)<{_NAME}@{_HOST}>"),
-    "date": re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII),
+    "To": MAILBOX,
+    "Message-ID": re.compile(rf"(?=.{{3,60}}\Z)<{_NAME}@{_HOST}>"),
+    "Date": re.compile(r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", re.ASCII),
     # Never folded, see _Whole.
-    "list-unsubscribe": re.compile(r"<https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+>"),
+    "List-Unsubscribe": re.compile(r"<https?://[A-Za-z0-9._~:/?#@!$&'*+,;=%-]+>"),
 }
+# A line end after which the header does not go on.
+EARLY_END = re.compile(r"[\r\n](?![\n \t]|\Z)")
 
 
 class _Whole(UnstructuredHeader):
@@ -40,34 +41,12 @@ class _Whole(UnstructuredHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
-class _Policy(EmailPolicy):
-    """The standard's, which would make a class anew to say how often a header may stand in a mail: once."""
-
-    def header_max_count(self, name: str) -> int | None:
-        return 1
-
-
 _registry = HeaderRegistry()
 # The registry mixes its base class in itself; its types want it already there.
 _registry.map_to_type("list-unsubscribe", _Whole)  # type: ignore[arg-type]
-POLICY = _Policy(header_factory=_registry, linesep="\r\n")
-
-
-class _Written(str):
-    """The value of a header whose line is known: to find out how one is written is most of what a mail costs."""
-
-    __slots__ = ("line", "name")
-    name: str
-    line: str
-
-    @classmethod
-    def of(cls, name: str, value: str, line: str) -> Self:
-        made = cls(value)
-        made.name, made.line = name, line
-        return made
-
-    def fold(self, *, policy: EmailPolicy) -> str:
-        return self.line
+POLICY = EmailPolicy(header_factory=_registry, linesep="\r\n")
+# For addresses that ASCII cannot write (RFC 6532).
+POLICY_UTF8 = POLICY.clone(utf8=True)
 
 
 @dataclass(frozen=True)
@@ -97,54 +76,61 @@ class Outgoing:
             raise PermanentFailure("this is no address") from error
 
 
-def compose(outgoing: Outgoing) -> EmailMessage:
-    """The e-mail. Raises PermanentFailure if the address or a header cannot be written."""
-    mail = EmailMessage(POLICY)
+def compose(outgoing: Outgoing) -> bytes:
+    """The e-mail as it travels; all ASCII unless an address is not.
+
+    Not by an EmailMessage: header by header it finds out again what most mails in a row have in common, which is most
+    of what a mail costs. Raises PermanentFailure if the address or a header cannot be written.
+    """
     try:
-        for name, value in _headers(outgoing):
-            mail[name] = _plain(name, value) or value
+        head = "".join(_headers(outgoing))
+        return f"{head}\r\n{alternatives(outgoing.rendered.text, outgoing.rendered.html)}".encode()
     except (ValueError, IndexError, MessageError) as error:
         raise PermanentFailure(f"a header cannot be written: {error}") from error
-    mail.set_payload(alternatives(outgoing.rendered.text, outgoing.rendered.html))
-    return mail
 
 
-def _headers(outgoing: Outgoing) -> Iterator[tuple[str, Any]]:
-    yield "From", _sender(outgoing.sender, outgoing.sender_name)
-    mailbox = outgoing.mailbox
-    yield "To", "@".join(mailbox) if MAILBOX.fullmatch(outgoing.address) else Address("", *mailbox)
-    yield "Subject", _same("Subject", one_line(outgoing.rendered.subject))
-    yield "Date", format_datetime(clock.now())
-    yield "Message-ID", outgoing.message_id
-    yield "Auto-Submitted", _same("Auto-Submitted", "auto-generated")
+def _headers(outgoing: Outgoing) -> Iterator[str]:
+    """Each with its line end."""
+    yield _sender(outgoing.sender, outgoing.sender_name)
+    yield _to(*outgoing.mailbox)
+    yield _same("Subject", one_line(outgoing.rendered.subject))
+    yield _plain("Date", format_datetime(clock.now()))
+    yield _plain("Message-ID", outgoing.message_id)
+    yield _same("Auto-Submitted", "auto-generated")
     if outgoing.unsubscribe_url:
-        yield "List-Unsubscribe", f"<{outgoing.unsubscribe_url}>"
-        yield "List-Unsubscribe-Post", _same("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-    yield "MIME-Version", _same("MIME-Version", "1.0")
-    yield "Content-Type", _same("Content-Type", f'multipart/alternative; boundary="{BOUNDARY}"')
+        yield _plain("List-Unsubscribe", f"<{outgoing.unsubscribe_url}>")
+        yield _same("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+    yield _same("MIME-Version", "1.0")
+    yield _same("Content-Type", f'multipart/alternative; boundary="{BOUNDARY}"')
 
 
-def _plain(name: str, value: Any) -> _Written | None:
+def _to(local: str, domain: str) -> str:
+    address = f"{local}@{domain}"
+    if PLAIN["To"].fullmatch(address):
+        return f"To: {address}\r\n"
+    return _written("To", Address("", local, domain), POLICY if address.isascii() else POLICY_UTF8)
+
+
+def _plain(name: str, value: str) -> str:
     """The header as it stands, if the email package would change nothing."""
-    pattern = PLAIN.get(name.lower())
-    is_plain = pattern is not None and isinstance(value, str) and pattern.fullmatch(value)
-    return _Written.of(name, value, f"{name}: {value}\r\n") if is_plain else None
+    return f"{name}: {value}\r\n" if PLAIN[name].fullmatch(value) else _written(name, value)
 
 
 @lru_cache(1024)
-def _same(name: str, value: str) -> _Written:
+def _same(name: str, value: str) -> str:
     """The header as the email package writes it; most mails in a row have the same."""
-    if len(value.splitlines()) > 1:
-        raise ValueError("a header is one line")
     return _written(name, value)
 
 
 @lru_cache(256)
-def _sender(sender: str, shown: str) -> _Written:
+def _sender(sender: str, shown: str) -> str:
     name, address = parseaddr(sender)
     return _written("From", Address(one_line(shown or name, 80), addr_spec=address))
 
 
-def _written(name: str, value: Any) -> _Written:
-    header = POLICY.header_factory(name, value)
-    return _Written.of(name, str(header), header.fold(policy=POLICY))
+def _written(name: str, value: Any, policy: Any = POLICY) -> str:
+    """The header as the email package writes it. Raises ValueError for what would end it."""
+    written: str = policy.fold(*policy.header_store_parse(name, value))
+    if EARLY_END.search(written):
+        raise ValueError("a header is one line")
+    return written

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from amplify.core import clock
 from amplify.core.db import db
-from amplify.core.jobs import enqueue, job
+from amplify.core.jobs import deaths, enqueue, job
 from amplify.core.tokens import uuid7
 from amplify.core.web import amplify
 from amplify.delivery.errors import TransientFailure
@@ -18,15 +18,27 @@ from amplify.delivery.sending import send_batch
 NAME = "deliver-messages"
 # Messages a job: what a worker that dies leaves to others, and small enough that several share a campaign.
 BATCH = 200
+# After so many deaths with one batch its messages go each its own way: the one that kills is then parked alone.
+DEATHS = 3
 
 
 @job(NAME)
 def deliver_messages(payload: dict[str, Any]) -> None:
     """Send a batch. Raises TransientFailure if any must be tried again: then settled ones are skipped."""
+    if deaths() >= DEATHS and len(payload["ids"]) > 1:
+        _part(db.session, payload["ids"], payload.get("release", ""))
+        return
     batch = send_batch(db.sessionmaker, amplify().settings, payload["ids"], payload.get("release", ""))
     if batch.later:
         said = f"{len(batch.later)} to be tried again, e.g. {batch.later[0]}"
         raise TransientFailure(said, retry_after_seconds=batch.retry_after_seconds)
+
+
+def _part(session: Session, ids: Sequence[int], release: str) -> None:
+    ours = sa.select(Message.id).where(Message.id.in_(ids), Message.state == "queued", Message.release == release)
+    for message_id in session.scalars(ours.order_by(Message.id).with_for_update()).all():
+        hand_over(session, [message_id])
+    session.commit()
 
 
 def release_due(session: Session, limit: int = 1000) -> int:

@@ -10,6 +10,9 @@ from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, Text80, UtcDateTime
 from amplify.delivery.addresses import abridged
 
+# States of a message that was ordered, and has neither left nor been called off or held back.
+PENDING = ("waiting", "queued")
+
 
 class Message(Base):
     """One message to one address. `message_id` is bound before anything leaves, so every copy on the wire carries it.
@@ -73,7 +76,7 @@ class Message(Base):
     @property
     def is_to_be_sent(self) -> bool:
         """It was ordered, and has neither left nor been called off or held back."""
-        return self.state in ("waiting", "queued")
+        return self.state in PENDING
 
     def settle(self, state: str, reason: str = "") -> None:
         """The last word on this message: sent, suppressed, failed or cancelled."""

@@ -19,6 +19,8 @@ from amplify.core.bulk import insert_ignore, is_among
 from amplify.core.db import is_sqlite
 from amplify.delivery.models import Message, Throttle, Wishes
 
+# What `admit` asks of a message.
+ASKED = (Message.id, Message.brand_id, Message.channel, Message.person, Message.is_marketing)
 # Who wishes fewer mails gets one in this many days.
 FEWER_DAYS = 30
 
@@ -62,8 +64,8 @@ def is_counted(brand: Brand, message: Message) -> bool:
     return message.admitted_at is None and (_has_budget(message) or _per_minute(brand, message) > 0)
 
 
-def admit(session: Session, brands: Mapping[int, Brand], messages: Sequence[Message], now: datetime) -> dict[int, Wait]:
-    """Count these against their people and channels, exactly: whoever else counts at the same time waits.
+def admit(session: Session, brands: Mapping[int, Brand], messages: Sequence[Any], now: datetime) -> dict[int, Wait]:
+    """Count these (rows of ASKED) against their people and channels, exactly: whoever else counts at once waits.
 
     Gives those that must wait, by id. Nobody may have two of them, and the caller has locked them in the order of ids.
     """
@@ -77,17 +79,17 @@ def admit(session: Session, brands: Mapping[int, Brand], messages: Sequence[Mess
     for (brand_id, channel), group in groupby(sorted(free, key=_lane), key=_lane):
         if limit := int(brands[brand_id].per_minute.get(channel, 0)):
             waits |= _too_many(session, (brand_id, channel), list(group), limit, now)
-    for message in messages:
-        if message.id not in waits:
-            message.admitted_at = now
+    counted = is_among(session, Message.id, [message.id for message in messages if message.id not in waits])
+    note = sa.update(Message).where(counted).values(admitted_at=now)
+    session.execute(note.execution_options(synchronize_session=False))
     return waits
 
 
-def _lane(message: Message) -> tuple[int, str]:
+def _lane(message: Any) -> tuple[int, str]:
     return message.brand_id, message.channel
 
 
-def _has_budget(message: Message) -> bool:
+def _has_budget(message: Any) -> bool:
     return message.is_marketing and bool(message.person)
 
 
@@ -122,7 +124,7 @@ def _last_but(
     return counted.correlate_except(Message).scalar_subquery()
 
 
-def _too_often(session: Session, brand: Brand, messages: Sequence[Message], now: datetime) -> dict[int, Wait]:
+def _too_often(session: Session, brand: Brand, messages: Sequence[Any], now: datetime) -> dict[int, Wait]:
     asking = aliased(Message)
     budgets = full_since(brand, asking.person, now, but=asking.id)
     mine = is_among(session, asking.id, [message.id for message in messages])
@@ -136,7 +138,7 @@ def _too_often(session: Session, brand: Brand, messages: Sequence[Message], now:
 
 
 def _too_many(
-    session: Session, lane: tuple[int, str], messages: Sequence[Message], limit: int, now: datetime
+    session: Session, lane: tuple[int, str], messages: Sequence[Any], limit: int, now: datetime
 ) -> dict[int, Wait]:
     brand_id, channel = lane
     start = {"minute": 0, "used": 0, "ahead_minute": 0, "ahead_used": 0}
@@ -152,7 +154,7 @@ def _too_many(
     }
 
 
-def _wait_for_turn(session: Session, messages: Sequence[Message]) -> None:
+def _wait_for_turn(session: Session, messages: Sequence[Any]) -> None:
     """Two messages to one person at once must see each other. SQLite writes one at a time anyway."""
     if is_sqlite(session):
         return

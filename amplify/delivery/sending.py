@@ -13,7 +13,7 @@ from itertools import groupby
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from amplify.core import clock
+from amplify.core import clock, pulse
 from amplify.core.db import reading
 from amplify.core.failpoints import reach
 from amplify.core.settings import Settings
@@ -24,11 +24,12 @@ from amplify.delivery.errors import DeliveryFailure, TransientFailure
 from amplify.delivery.models import Message
 from amplify.delivery.outcomes import note_failure, note_not_sent, note_sent
 
-GROUP = 50
+GROUP = 100
 # From the look at a group to the last mail of it that is begun.
 GROUP_SECONDS = 0.25
-# The first of a batch: nobody knows yet how fast the other side is.
+# The first of a process: nobody knows yet how fast the other side is. Later ones begin as large as the last could be.
 FIRST_GROUP = 10
+_sizes: dict[str, int] = {}
 # One broken connection is this message's, or chance; after the second the other side is left in peace for a while.
 LOST_IN_A_ROW = 2
 
@@ -86,13 +87,15 @@ def send_batch(sessions: Sessions, settings: Settings, ids: Sequence[int], relea
 
 
 def _send_all(sessions: Sessions, channel: Channel, ids: list[int], release: str, batch: Batch) -> None:
-    size = FIRST_GROUP
+    size = _sizes.get(channel.name, FIRST_GROUP)
     while ids and not batch.is_over:
-        until = time.monotonic() + GROUP_SECONDS
+        if not pulse.is_sure():  # another worker may have been given these
+            batch.put_back(TransientFailure("this worker was not heard of for a while", is_channel_down=True))
+            return
         found = check(sessions, channel.settings, ids[:size], release)
         for message_id, rule in found.forbidden.items():
             note_not_sent(sessions, message_id, "suppressed", rule)
-        outcomes = _send_group(channel, found.ready, until, batch)
+        outcomes = _send_group(channel, found.ready, found.at + GROUP_SECONDS, batch)
         _note(sessions, outcomes)
         for message_id, failure in found.broken.items():
             batch.put_back(failure)
@@ -101,6 +104,7 @@ def _send_all(sessions: Sessions, channel: Channel, ids: list[int], release: str
         unsent = [message_id for message_id in found.ready if message_id not in outcomes]
         ids = [*found.not_yet, *unsent, *ids[size:]]
         size = max(1, len(outcomes)) if unsent else min(GROUP, 2 * size)
+        _sizes[channel.name] = size
 
 
 def _send_group(

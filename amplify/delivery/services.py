@@ -18,9 +18,7 @@ from amplify.core.i18n import best_language
 from amplify.core.tokens import uuid7
 from amplify.delivery.addresses import check, fingerprint
 from amplify.delivery.events import MessageNotSent, Unsubscribed
-from amplify.delivery.models import Message, Suppression
-
-PENDING = ("waiting", "queued")
+from amplify.delivery.models import PENDING, Message, Suppression
 
 
 def new_message_id(host: str) -> str:
@@ -48,7 +46,7 @@ def new_message(
     timezone: str = "",
     not_before: datetime | None = None,
 ) -> Message:
-    """A message that is yet to be ordered: by `queue_message`, or by adding many to a session at once.
+    """A message that is yet to be ordered: by `queue_message`, or many at once by `queue_messages`.
 
     `template` is a folder of templates/messages, `context` plain JSON values for it. The Message-ID is bound now.
     `person` is whose wishes and contact budget count, `timezone` whose night (else the brand's).
@@ -77,6 +75,13 @@ def queue_message(session: Session, brand: Brand, **said: Any) -> Message:
     session.add(message)
     session.flush()
     return message
+
+
+def queue_messages(session: Session, messages: Sequence[Message]) -> None:
+    """Order many of `new_message`, which stay outside the session; they leave after the caller's commit."""
+    if messages:
+        rows = [{name: given for name, given in vars(one).items() if not name.startswith("_")} for one in messages]
+        session.execute(sa.insert(Message), rows)
 
 
 def cancel(session: Session, brand_id: int, message_ids: Sequence[str], reason: str) -> int:

@@ -10,6 +10,7 @@ import socket
 from contextlib import suppress
 from dataclasses import dataclass
 
+from amplify.delivery.envelope import MAILBOX
 from amplify.delivery.errors import DeliveryFailure, PermanentFailure, TransientFailure
 
 # RFC 5321, 4.2.3: the mailbox itself is refused. With an enhanced code (RFC 3463), only those that say that it does
@@ -90,8 +91,7 @@ class Line:
     def _commands(self, letter: Letter) -> tuple[str, str, str]:
         options = f" SIZE={len(letter.content)}" if self._server.has_extn("size") else ""
         options += " SMTPUTF8 BODY=8BITMIME" if letter.is_international else ""
-        sender, recipient = smtplib.quoteaddr(letter.sender), smtplib.quoteaddr(letter.recipient)
-        return f"MAIL FROM:{sender}{options}", f"RCPT TO:{recipient}", "DATA"
+        return f"MAIL FROM:{_path(letter.sender)}{options}", f"RCPT TO:{_path(letter.recipient)}", "DATA"
 
     def _ask(self, commands: tuple[str, ...]) -> list[tuple[int, str]]:
         """One after the other, until one is refused."""
@@ -117,6 +117,11 @@ class Line:
         if code == 421:  # "closing transmission channel"
             raise ConnectionGone(f"421 {said(text)}")
         return code, said(text)
+
+
+def _path(address: str) -> str:
+    """RFC 5321, 4.1.2. The library reads each address anew, as freely as a person may write it."""
+    return f"<{address}>" if MAILBOX.fullmatch(address) else smtplib.quoteaddr(address)
 
 
 def said(text: bytes | str) -> str:

@@ -26,8 +26,8 @@ from amplify.core.web import amplify
 from amplify.customers.models import Customer
 from amplify.delivery import jobs as delivery_jobs
 from amplify.delivery.endpoints import WEBHOOK
-from amplify.delivery.models import Message
-from amplify.delivery.services import PENDING, cancel, new_message
+from amplify.delivery.models import PENDING, Message
+from amplify.delivery.services import cancel, new_message, queue_messages
 from amplify.fraud import holds
 from amplify.rewards import mail
 from amplify.rewards.models import Push, Reward
@@ -111,7 +111,7 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
             rule = "no-email" if made is None else None
         if rule is not None:
             settle(session, push, "suppressed", rule)
-    session.add_all(messages)
+    queue_messages(session, messages)
     session.flush()
     return len(rows)
 

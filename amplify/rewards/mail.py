@@ -16,6 +16,8 @@ from amplify.rewards.services import last_day
 from amplify.rewards.types import type_of
 
 TEMPLATE = "reward"
+# The words of its context that are the reader's own (delivery.form_letters).
+OWN_WORDS = ("code", "rank")
 TEXTS = ("reward_subject", "reward_text", "disclosure")
 
 

@@ -7,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from amplify.campaigns.models import Campaign
 from amplify.core.tokens import uuid7
-from amplify.delivery.models import Message
-from amplify.delivery.services import PENDING
+from amplify.delivery.models import PENDING, Message
 from amplify.fraud import holds
 from amplify.fraud.events import HoldsChanged
 from amplify.rewards import delivering

@@ -47,5 +47,5 @@ def send_one(number: int) -> None:
     with application().app_context():
         rendered, unsubscribe = render(message, _own.brand), unsubscribe_url(message)
     said = (message.message_id, message.address, "Bench <hello@bench.example>", _own.brand.name, rendered, unsubscribe)
-    _own.server.send_message(compose(Outgoing(*said)), to_addrs=[message.address])
+    _own.server.sendmail("hello@bench.example", [message.address], compose(Outgoing(*said)))
     _own.database.execute(NOTE, (number,))

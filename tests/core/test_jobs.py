@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock, jobs
+from amplify.core.db import is_sqlite
 from amplify.core.jobs import registry
+from amplify.core.jobs.queue import Try, dispatched
 
 done: list[dict[str, Any]] = []
 trouble: list[Exception] = []
@@ -29,6 +31,11 @@ def _job() -> Iterator[None]:
     jobs.job("note", attempts=3, first_wait_seconds=10.0)(note)
     yield
     del registry._jobs["note"]
+
+
+def _rows(session: Session) -> str:
+    """The engine's table of jobs."""
+    return "workflow_status" if is_sqlite(session) else "dbos.workflow_status"
 
 
 def test_a_job_is_done_once(session: Session) -> None:
@@ -141,13 +148,20 @@ def test_the_work_of_a_dead_worker_goes_back_to_the_queue(session: Session) -> N
     for number in range(3):
         jobs.enqueue(session, "note", {"id": number}, key=str(number))
     take = "UPDATE {} SET status = 'PENDING', executor_id = 'dead' WHERE workflow_uuid != 'note/1/2'"
-    table = "workflow_status" if session.get_bind().dialect.name == "sqlite" else "dbos.workflow_status"
-    session.execute(sa.text(take.format(table)))
+    session.execute(sa.text(take.format(_rows(session))))
     assert jobs.unfinished_of(session) == {"dead": 2}
     assert jobs.adopt(session, "alive") == 0
     assert jobs.adopt(session, "dead") == 2
     assert jobs.adopt(session, "dead") == 0
     assert jobs.drain(session) == 3
+
+
+def test_it_is_known_how_often_a_worker_has_begun_with_a_job(session: Session) -> None:
+    jobs.enqueue(session, "note", {"id": 1}, key="1")
+    session.commit()
+    session.execute(sa.text(f"UPDATE {_rows(session)} SET recovery_attempts = 4"))  # noqa: S608
+    assert dispatched(session, Try("note", "1", {})) == 4
+    assert dispatched(session, Try("note", "2", {})) == 1
 
 
 def test_finished_jobs_are_forgotten_after_their_time_and_parked_ones_are_not(session: Session) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from amplify.brands.models import Brand
 from amplify.core.db import db
 from amplify.core.settings import Settings
+from amplify.delivery import sending
 from amplify.delivery.models import Message
 from amplify.delivery.sending import Batch, send_batch
 from amplify.delivery.services import queue_message
@@ -16,6 +17,11 @@ from tests.delivery.mailserver import MailServer, listening
 from tests.world import a_brand
 
 CONTEXT = {"name": "Ana", "quote": "Lovely.", "link": "https://a.example/ask/t", "link_days": 30, "is_rewarded": False}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known_of_the_other_side() -> None:
+    sending._sizes.clear()
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ def test_two_workers_at_once_never_pass_the_limits(real: sessionmaker[Session]) 
                     brand = session.scalars(sa.select(Brand)).one()
                     waits = pacing.admit(session, {brand.id: brand}, messages, now)
                     for message in messages:
+                        session.refresh(message)
                         if wait := waits.get(message.id):
                             message.put_off(wait.until, wait.rule)
         except Exception as error:

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
-from amplify.core import clock, events, jobs
+from amplify.core import clock, events, jobs, pulse
 from amplify.core.settings import Settings
 from amplify.delivery import outcomes, sending, services
 from amplify.delivery.events import MessageNotSent, MessagesSent
-from amplify.delivery.jobs import release_due
+from amplify.delivery.jobs import DEATHS, hand_over, release_due
 from amplify.delivery.models import Message
 from amplify.delivery.outcomes import ATTEMPTS
 from amplify.delivery.sending import Batch
@@ -70,7 +70,7 @@ def test_a_long_unsubscribe_address_is_not_broken_by_folding(settings: Settings)
     url = "https://amplify.example/unsubscribe/" + "aB-_." * 60
     rendered = Rendered("Hi", "text\n", "<p>html</p>")
     mail = compose(Outgoing("<1@a.example>", "ana@friends.example", "A <a@a.example>", "", rendered, url))
-    assert f"List-Unsubscribe: <{url}>\r\n".encode() in mail.as_bytes()
+    assert f"List-Unsubscribe: <{url}>\r\n".encode() in mail
 
 
 def test_a_batch_shares_one_connection(order: Order, send: Send, mailserver: MailServer) -> None:
@@ -298,3 +298,28 @@ def test_a_message_that_was_called_back_does_not_leave(
     assert send(message) == Batch()
     assert services.cancel(session, brand.id, [message.message_id], "again") == 0
     assert session.scalar(sa.select(Message.reason)) == "changed our mind"
+
+
+def test_a_worker_that_may_be_taken_for_dead_sends_nothing(
+    order: Order, send: Send, mailserver: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message = order()
+    monkeypatch.setattr(pulse, "_until", None)
+    pulse.felt(-1.0)
+    batch = send(message)
+    assert (batch.sent, len(batch.later), len(mailserver.mails)) == (0, 1, 0)
+    assert (message.state, message.attempts) == ("waiting", 0)
+    pulse.felt(60.0)
+    assert send(message).sent == 1
+
+
+def test_a_batch_with_which_workers_have_died_is_parted(
+    session: Session, order: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [order(f"person{n}@friends.example") for n in range(3)]
+    hand_over(session, [message.id for message in messages])
+    monkeypatch.setattr("amplify.delivery.jobs.deaths", lambda: DEATHS)
+    assert jobs.drain(session, limit=1) == 1
+    waiting = [message.release for message in messages]
+    assert jobs.count(session)["waiting"] == len(set(waiting)) == 3
+    assert {message.state for message in messages} == {"queued"}

@@ -241,7 +241,7 @@ def noted_before_sent(plan: Plan) -> Row:
 def noted_too_late(plan: Plan) -> Row:
     """A worker that notes mails once its whole job is done, killed when it has sent more than a group of them."""
     bug, began = "noted-too-late", time.monotonic()
-    with site(plan.new_database(), plan.place(bug), bug=bug, people=120, delay=0.02) as one:
+    with site(plan.new_database(), plan.place(bug), bug=bug, people=2 * GROUP + 20, delay=0.02) as one:
         worker = one.start_worker()
         one.until_ready(worker)
         campaign = one.schedule(in_seconds=0.1)

@@ -15,10 +15,11 @@ How to use it:
   rows it works on whether the work is done. The payload is JSON and carries ids, never addresses or names.
 - A job that raises is tried again with growing, jittered waits; one that raises `Permanent`, has used up its
   attempts, or kills its worker again and again is parked: `amplify jobs list`, `amplify jobs retry`.
+- A job of many things asks `deaths()`: after some it parts them, so that the one that kills is parked alone.
 - Tests call `drain(session)`: the due jobs run here and now, in this transaction, through the same rules.
 """
 
-from amplify.core.jobs.engine import run_engine, stop_engine
+from amplify.core.jobs.engine import deaths, run_engine, stop_engine
 from amplify.core.jobs.queue import (
     Parked,
     adopt,
@@ -43,6 +44,7 @@ __all__ = [
     "adopt",
     "count",
     "create_tables",
+    "deaths",
     "drain",
     "enqueue",
     "find",

@@ -4,14 +4,27 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
 import structlog
 from prometheus_client import Counter
 from sqlalchemy.engine import Engine
+from sqlalchemy.orm import Session
 
-from amplify.core.jobs.queue import APPLICATION, QUEUE, SCHEMA, VERSION, JsonSerializer, Try, client, options
+from amplify.core.db import reading
+from amplify.core.jobs.queue import (
+    APPLICATION,
+    QUEUE,
+    SCHEMA,
+    VERSION,
+    JsonSerializer,
+    Try,
+    client,
+    dispatched,
+    options,
+)
 from amplify.core.jobs.registry import CRASHES, Job, JobParked, Permanent, describe, find, names
 
 POLL_SECONDS = 0.25
@@ -24,6 +37,13 @@ ATTEMPTS = Counter("amplify_job_attempts", "Attempts of durable jobs.", ["job", 
 log = structlog.get_logger(__name__)
 
 _running: list[Engine] = []
+_deaths: ContextVar[int] = ContextVar("amplify_job_deaths", default=0)
+
+
+def deaths() -> int:
+    """How often a worker has died with the job that runs here. A job of many things that sees some deaths should part
+    them: what kills is then parked alone."""
+    return _deaths.get()
 
 
 class _Seldom(logging.Filter):
@@ -121,6 +141,8 @@ def _register(job: Job, engine: Engine, context: Callable[[], AbstractContextMan
 
 
 def _attempt(one: Try, job: Job, engine: Engine, context: Callable[[], AbstractContextManager[Any]]) -> str:
+    with reading(), Session(engine) as session:
+        _deaths.set(dispatched(session, one) - 1)
     try:
         with context():
             job(one.payload)

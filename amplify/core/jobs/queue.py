@@ -155,6 +155,13 @@ def _execute(session: Session, statement: Any, rows: Any = None) -> Any:
     return connection.execute(statement, rows)
 
 
+def dispatched(session: Session, one: Try) -> int:
+    """How often a worker has begun with this attempt: more than once if one died with it."""
+    status = _tables().workflow_status
+    times = sa.select(status.c.recovery_attempts).where(status.c.workflow_uuid == one.id)
+    return int(_execute(session, times).scalar() or 1)
+
+
 def drain(session: Session, limit: int = 1000) -> int:
     """Run the due jobs in this process, in this thread, in the caller's application context; returns how many ran.
 

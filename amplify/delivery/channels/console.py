@@ -1,6 +1,8 @@
 """Prints mail to the standard output, readable: for the demo and for development. Nothing leaves the machine."""
 
 import sys
+from email import message_from_bytes
+from email.policy import default
 
 from amplify.delivery.channel import Channel
 from amplify.delivery.envelope import Outgoing, compose
@@ -14,7 +16,7 @@ class Console(Channel):
     name = "console"
 
     def send(self, outgoing: Outgoing) -> None:
-        mail = compose(outgoing)
+        mail = message_from_bytes(compose(outgoing), policy=default)
         head = [f"{name}: {mail[name]}" for name in ("From", "To", "Subject", "Message-ID")]
         # One write per mail: the letters of several threads do not mix.
         sys.stdout.write("\n".join([RULE, *head, "", outgoing.rendered.text.rstrip(), RULE, ""]))

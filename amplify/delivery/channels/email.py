@@ -5,10 +5,11 @@ import ssl
 from collections.abc import Generator, Iterable
 from contextlib import suppress
 from email.utils import parseaddr
+from functools import lru_cache
 
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.delivery.channel import Channel
-from amplify.delivery.envelope import POLICY, Outgoing, compose
+from amplify.delivery.envelope import Outgoing, compose
 from amplify.delivery.errors import DeliveryFailure, TransientFailure
 from amplify.delivery.smtp import ConnectionGone, Letter, Line, broken
 
@@ -124,12 +125,14 @@ class Email(Channel):
         self._drop()
 
 
+@lru_cache(64)
+def _address(sender: str) -> str:
+    return parseaddr(sender)[1]
+
+
 def _letter(outgoing: Outgoing) -> Letter | DeliveryFailure:
     """The mail as it travels, or why it cannot."""
     try:
-        mail, recipient = compose(outgoing), "@".join(outgoing.mailbox)
+        return Letter(_address(outgoing.sender), "@".join(outgoing.mailbox), compose(outgoing))
     except DeliveryFailure as failure:
         return failure
-    letter = Letter(parseaddr(outgoing.sender)[1], recipient, b"")
-    policy = POLICY.clone(utf8=True) if letter.is_international else POLICY
-    return Letter(letter.sender, recipient, mail.as_bytes(policy=policy))

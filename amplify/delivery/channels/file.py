@@ -18,6 +18,6 @@ class File(Channel):
         name = re.sub(r"[^A-Za-z0-9@._-]", "", outgoing.message_id) + ".eml"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(mail.as_bytes())
+            (folder / name).write_bytes(mail)
         except OSError as error:
             raise TransientFailure(f"cannot write {name}: {error.strerror}", is_channel_down=True) from error
