@@ -138,16 +138,16 @@ def _place_sql(database: str, levels: Levels) -> str:
     board, advocate = (":board", ":advocate") if database == "sqlite" else ("%(board)s", "%(advocate)s")
     on_board = f"FROM standings WHERE board_id = {board} AND"
     above = " + ".join(_sum_above(level, board, levels) for level in range(len(levels)))
-    inside = f"score_log > mine AND score_log < CAST(fine + 1 AS DOUBLE PRECISION) / {1 << levels[-1]}"
+    inside = f"score_log >= mine AND score_log < CAST(fine + 1 AS DOUBLE PRECISION) / {1 << levels[-1]}"
+    ahead = "(score_log > mine OR (tie, reached_at, advocate_id) < (by_rule, since, id))"
+    once = "AS" if database == "sqlite" else "AS MATERIALIZED"  # else PostgreSQL works `fine` out in each part
     return f"""
-        WITH me AS (
+        WITH me {once} (
           SELECT score_log AS mine, tie AS by_rule, reached_at AS since, advocate_id AS id,
             {fine_of(database, levels)} AS fine
           {on_board} advocate_id = {advocate} AND score_log IS NOT NULL)
         SELECT 1 + {above}
-          + (SELECT count(*) {on_board} {inside})
-          + (SELECT count(*) {on_board} score_log = mine AND (tie, reached_at, advocate_id) < (by_rule, since, id)),
-          mine, by_rule, since
+          + (SELECT count(*) {on_board} {inside} AND {ahead}), mine, by_rule, since
         FROM me"""  # noqa: S608 (numbers and names of ours)
 
 
@@ -159,4 +159,5 @@ def _sum_above(level: int, board: str, levels: Levels) -> str:
         fanned = levels[level] - levels[level - 1]
         within = f" AND bucket < ((fine >> {levels[-1] - levels[level - 1]}) + 1) << {fanned}"
     where = f"board_id = {board} AND level = {level} AND bucket > {here}{within}"
-    return f"(SELECT coalesce(sum(n), 0) FROM {ScoreCount.__tablename__} WHERE {where})"  # noqa: S608
+    # Summed as what it is, a count of people: PostgreSQL would make decimals of longer numbers first.
+    return f"(SELECT coalesce(sum(CAST(n AS INTEGER)), 0) FROM {ScoreCount.__tablename__} WHERE {where})"  # noqa: S608

@@ -1,5 +1,6 @@
 """Fills a database with one board of any size, set by set, and with entries that wait to be projected into it."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from bench.peers.seeding import TARGET, TEXTS
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 CHUNK = 200_000
+MOST_CALMING_SECONDS = 180
 # Scores lie over so many half-lives, most of them in the middle.
 SPREAD = 12.0
 # A prime above the largest board there is a bar for: below it, every score is another one.
@@ -102,6 +104,19 @@ def _settle(engine: Engine) -> None:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT setval('advocates_id_seq', (SELECT max(id) FROM advocates))")
             connection.exec_driver_sql("VACUUM ANALYZE")
+
+
+def calm(engine: Engine) -> None:
+    """Until PostgreSQL has done what it does by itself after so many changes: on two cores it is in everybody's way."""
+    if engine.dialect.name != "postgresql":
+        return
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'autovacuum worker'"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        for _second in range(MOST_CALMING_SECONDS):
+            if not connection.exec_driver_sql(busy).scalar_one():
+                return
+            time.sleep(1)
 
 
 def entries(session: Session, advocates: int, count: int) -> None:
