@@ -1,6 +1,6 @@
 """Exact ranks at any size: how many stand on a board in each range of scores, in several widths.
 
-A score's ranges are a half-life, 1/16, 1/256 and 1/4096 of one wide, each inside the wider one. How many are better is
+A score's ranges are a half-life, 1/16, 1/512 and 1/16384 of one wide, each inside the wider one. How many are better is
 then the sum of the wide ranges above, of the narrower ones above inside my own, and so on, and a count by index inside
 my narrowest. `apply` runs in the transaction that moves the standings.
 """
@@ -22,7 +22,7 @@ from amplify.leaderboards.models import Board, ScoreCount, Standing
 
 # Width of a range on each level: 2^-bits of a score. A level's range number is that of the finest, shifted right.
 Levels = tuple[int, ...]
-LEVELS: Levels = (0, 4, 8, 12)
+LEVELS: Levels = (0, 4, 9, 14)
 # Of a window's board (`ties.window_score`): some points, one milli-point, a part of those who are equal.
 WINDOW_LEVELS: Levels = (0, 10, 26)
 NAMES = ("board_id", "level", "bucket", "n")
