@@ -69,18 +69,31 @@ def insert_many(session: Session, model: Any, shared: dict[str, Any], columns: d
     table, dialect = sa.inspect(model).local_table, session.get_bind().dialect
     count = len(next(iter(columns.values())))
     read = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in (*shared, *columns)}
-    same = [repeat(read[name](value) if read[name] else value, count) for name, value in shared.items()]
+    same = {name: read[name](value) if read[name] else value for name, value in shared.items()}
     own = [map(read[name], values) if read[name] else values for name, values in columns.items()]
-    rows = zip(*same, *own, strict=True)
     names = ", ".join((*shared, *columns))
     cursor = session.connection().connection.cursor()
     if is_sqlite(session):
-        marks = ", ".join("?" * (len(shared) + len(columns)))
-        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))  # noqa: S608
+        # What all have in common is said once: to hand it over again with each row takes as long as to store it.
+        values = ", ".join([*map(_written, same.values()), *("?" * len(columns))])
+        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({values})", list(zip(*own, strict=True)))  # noqa: S608
         return
     with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-        for row in rows:
+        for row in zip(*(repeat(value, count) for value in same.values()), *own, strict=True):
             copy.write_row(row)
+
+
+def _written(value: Any) -> str:
+    """A value as SQLite reads it in a statement (sqlite.org/lang_expr.html, Literal Values)."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, int | float):
+        return repr(int(value) if isinstance(value, bool) else value)
+    if isinstance(value, bytes | memoryview):
+        return f"X'{value.hex()}'"
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(f"cannot be written into a statement: {type(value).__name__}")
+    return "'{}'".format(value.replace("'", "''"))
 
 
 def is_among(session: Session, column: Any, values: Collection[int] | Collection[str]) -> sa.ColumnElement[bool]:

@@ -3,7 +3,7 @@
 PostgreSQL lets a worker write beside everybody else: there a round with a heap of work moves more in each transaction,
 which costs less for each row, as long as a transaction is short enough for boards that are live. SQLite has one writer:
 whoever holds it keeps the clicks waiting, so there rounds take turns, hold it for some hundredths of a second, and step
-aside while somebody else wants it.
+aside while somebody else wants it; while nobody does, a turn may be longer.
 """
 
 import threading
@@ -15,9 +15,10 @@ from pathlib import Path
 from amplify.core import wal
 
 MOST_ROWS = 500
-LEAST_ROWS = 20
-# How long SQLite's writer may be held; people wait for it when they click.
-TURN_SECONDS = 0.025
+# Fewer are hardly quicker: what a round looks up before its first row takes up to 25 ms.
+LEAST_ROWS = 50
+# How long SQLite's writer may be held while others want it: people wait for it when they click. And while nobody does.
+TURN_SECONDS, QUIET_TURN_SECONDS = 0.04, 0.12
 # Others get this many times as long as a turn took, unless nobody wrote anything for LOOK_SECONDS of it.
 REST = 2.5
 LOOK_SECONDS = 0.02
@@ -55,27 +56,32 @@ class Polite:
     def __init__(self, file: Path, stopping: threading.Event) -> None:
         self._file, self._stopping = file, stopping
         self._lock = threading.Lock()
-        self._rows: dict[str, float] = {}
+        self._seconds = TURN_SECONDS
+        # Of each round its last turn: how many rows, and how long it took.
+        self._last: dict[str, tuple[float, float]] = {}
 
     @contextmanager
     def turn(self, name: str) -> Iterator[int]:
         """The same, one at a time. The rest belongs to the turn: no other round may use it."""
         with self._lock:
-            rows = self._rows.get(name, LEAST_ROWS)
+            rows, took = self._last.get(name, (LEAST_ROWS, self._seconds))
+            rows = _within(rows * min(2.0, self._seconds / max(took, 0.001)), MOST_ROWS)
             began = time.monotonic()
             yield int(rows)
             took = time.monotonic() - began
-            self._rows[name] = _within(rows * min(2.0, TURN_SECONDS / max(took, 0.001)), MOST_ROWS)
-            self._rest(took * REST)
+            self._last[name] = rows, took
+            self._seconds = QUIET_TURN_SECONDS if self._rest(took * REST) else TURN_SECONDS
 
-    def _rest(self, seconds: float) -> None:
+    def _rest(self, seconds: float) -> bool:
+        """Until the time is over, or nobody writes; whether nobody does."""
         until = time.monotonic() + seconds
         seen = wal.mark(self._file)
         while time.monotonic() < until and not self._stopping.wait(LOOK_SECONDS):
             now = wal.mark(self._file)
             if now == seen:
-                return
+                return True
             seen = now
+        return False
 
 
 def pace_for(file: Path | None, stopping: threading.Event) -> Free | Polite:

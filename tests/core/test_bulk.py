@@ -1,5 +1,6 @@
 """Many rows in one statement: every type a column may have comes back as it was, on both databases."""
 
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -45,3 +46,24 @@ def test_texts_come_back_as_they_were_whatever_stands_in_them(session: Session) 
     bulk.upsert(session, RiskMailbox, names, rows, key="advocate_id", update="mailbox = excluded.mailbox")
     mine = sa.select(RiskMailbox.mailbox).where(RiskMailbox.brand_id == world.brand.id)
     assert session.scalars(mine.order_by(RiskMailbox.advocate_id)).all() == texts
+
+
+def test_what_many_rows_have_in_common_is_stored_as_it_was(session: Session) -> None:
+    world = make_world(session)
+    board = board_ids(session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    people = [world.advocate().id for _ in range(3)]
+    shared = {"board_id": board, "reached_at": NOON, "score_log": 1 / 3, "milli_points": -5, "tie": b"a\0'"}
+    rest = dict.fromkeys(("human_clicks", "conversions", "shares", "recognition_log"), 0)
+    bulk.insert_many(session, Standing, {**shared, **rest}, {"advocate_id": people})
+    columns = [getattr(Standing, name) for name in shared]
+    stored = session.execute(sa.select(*columns).where(Standing.advocate_id.in_(people))).all()
+    assert [tuple(row) for row in stored] == [tuple(shared.values())] * 3
+
+
+@pytest.mark.parametrize("text", ["o'neill", "'); DROP TABLE brands; --", "", "señal ✓", "\\", "''", "?", ":x"])
+def test_no_common_text_ends_its_statement(session: Session, text: str) -> None:
+    world = make_world(session)
+    people = [world.advocate().id for _ in range(2)]
+    bulk.insert_many(session, RiskMailbox, {"brand_id": world.brand.id, "mailbox": text}, {"advocate_id": people})
+    mine = sa.select(RiskMailbox.mailbox).where(RiskMailbox.brand_id == world.brand.id)
+    assert session.scalars(mine).all() == [text] * 2

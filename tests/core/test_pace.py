@@ -16,6 +16,7 @@ from amplify.core.pace import (
     IDLE_SECONDS,
     LEAST_ROWS,
     MOST_ROWS,
+    QUIET_TURN_SECONDS,
     TURN_SECONDS,
     Free,
     Polite,
@@ -60,7 +61,7 @@ def test_quick_turns_may_move_more_and_slow_ones_less(file: Path) -> None:
     quick = [pass_a_turn(polite) for _ in range(8)]
     assert quick[0] == LEAST_ROWS
     assert quick[-1] == MOST_ROWS
-    pass_a_turn(polite, 4 * TURN_SECONDS)
+    pass_a_turn(polite, 4 * QUIET_TURN_SECONDS)
     assert pass_a_turn(polite) <= MOST_ROWS // 2
     assert pass_a_turn(polite, name="other") == LEAST_ROWS
 
@@ -77,6 +78,23 @@ def test_a_turn_is_followed_by_a_rest_while_somebody_writes_and_by_none_otherwis
     writer.join()
     assert with_others > 0.4 * 3
     assert seconds_of_a_turn(polite, 0.4) < 0.4 * 3
+
+
+def test_a_turn_is_short_while_somebody_writes_and_longer_while_nobody_does(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "LOOK_SECONDS", 0.4)
+    polite, until = Polite(file, threading.Event()), threading.Event()
+    writer = threading.Thread(target=write, args=(file, until))
+    writer.start()
+    for _ in range(2):
+        pass_a_turn(polite, 0.2)
+    busy = pass_a_turn(polite, 0.2)
+    until.set()
+    writer.join()
+    pass_a_turn(polite, TURN_SECONDS)
+    assert busy == LEAST_ROWS
+    assert pass_a_turn(polite, TURN_SECONDS) == 2 * busy
 
 
 def seconds_of_a_turn(polite: Polite, seconds: float) -> float:
