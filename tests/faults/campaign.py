@@ -50,8 +50,8 @@ POINTS = (*STARTING, *PLANNING, *ORDERING, *SENDING)
 # What lies ahead before the start, while it is planned, and then.
 AHEAD = ((STARTING, PLANNING), (PLANNING, ORDERING), (ORDERING, SENDING, SENDING))
 # A job that was running when its worker died ten times is parked, and rightly so: at most so many deaths at points of
-# one job in one campaign (ordering is four jobs).
-MOST_AT = dict.fromkeys(PLANNING, 4) | dict.fromkeys(ORDERING, 12)
+# one job in one campaign (ordering is one).
+MOST_AT = dict.fromkeys(PLANNING, 4) | dict.fromkeys(ORDERING, 6)
 
 
 @dataclass(frozen=True)
