@@ -41,8 +41,8 @@ from amplify.sharing.models import Advocate
 
 NAME = "deliver-pushes"
 BATCH = 200
-# Ranks per job: a million pushes are 500 jobs, and each of them ten short transactions. To enqueue a job costs as much as
-# to plan a hundred pushes.
+# Ranks per job: a million pushes are 500 jobs of ten short transactions. To enqueue one costs as much as to plan a
+# hundred pushes.
 SPAN = 2_000
 LATER_SECONDS = 5.0
 
