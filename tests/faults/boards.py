@@ -191,7 +191,7 @@ def _kill_one(one: Site, shop: Shop, dice: random.Random) -> None:
     """One worker from its start to its death: at a named place, or somewhere in the work it finds."""
     moments = [dice.uniform(0.05, 0.8) for _stir in range(3)]
     if one.bug:  # it only shows in between
-        moments[-1] = PATIENCE_SECONDS
+        moments[-1] = 30.0
         victim: Process = one.start_worker(failpoint=f"folded:{dice.randint(1, 3)}")
     elif dice.random() < 0.5:
         side = dice.choice(("before", "after"))
