@@ -30,6 +30,7 @@ FEATURES = (
     "fraud",
     "leaderboards",
     "rewards",
+    "insights",
 )
 
 

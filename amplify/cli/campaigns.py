@@ -19,12 +19,13 @@ from amplify.cli.common import database, json_option, show
 from amplify.core import clock
 from amplify.core.errors import Invalid, NotFound
 from amplify.core.i18n import lazy_gettext as _l
-from amplify.rewards import effect, retrying, writing
+from amplify.insights import effect
+from amplify.insights.measuring import measure, measure_all
+from amplify.rewards import retrying, writing
 from amplify.rewards.dry_run import dry_run, people
 from amplify.rewards.friends import queries as befriended
 from amplify.rewards.friends.benefit import friends_dry_run
 from amplify.rewards.friends.terms import FriendIn
-from amplify.rewards.measuring import measure, measure_all
 from amplify.rewards.models import ADVOCATE, FRIEND
 from amplify.rewards.queries import results
 from amplify.rewards.schemas import RewardIn

@@ -12,7 +12,8 @@ from amplify.brands.models import Brand
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
-from amplify.rewards import measuring, queries, services, writing
+from amplify.insights import measuring
+from amplify.rewards import queries, services, writing
 from amplify.rewards.friends import terms
 from amplify.rewards.friends.benefit import friends_dry_run
 from amplify.sharing.models import Advocate

@@ -11,9 +11,9 @@ from amplify.core.db import db
 from amplify.core.i18n import gettext as _
 from amplify.core.security import staff
 from amplify.core.sheets import csv_response
+from amplify.insights import effect
+from amplify.insights.measuring import Measured, measure, measure_all
 from amplify.leaderboards.models import Snapshot
-from amplify.rewards import effect
-from amplify.rewards.measuring import Measured, measure, measure_all
 from amplify.rewards.presenting import start_asked, when
 from amplify.rewards.queries import snapshots
 
@@ -28,7 +28,7 @@ def show(campaign_id: int) -> str:
     campaign = _campaign(campaign_id)
     starts, start, measured = _measured(campaign)
     return render_template(
-        "rewards/effect.html",
+        "insights/effect.html",
         campaign=campaign,
         measured=measured,
         starts=starts,

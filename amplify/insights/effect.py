@@ -7,7 +7,7 @@ from amplify.core.charts import Chart, Series
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.intervals import Interval, newcombe, welch, wilson
-from amplify.rewards.measuring import Group, Measured
+from amplify.insights.measuring import Group, Measured
 
 Unit = Literal["percent", "number", "money"]
 # Below this many in a group a figure says little, and the page says so.

@@ -14,8 +14,9 @@ from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.core import clock, jobs
 from amplify.delivery.models import Message
-from amplify.rewards import effect, services
-from amplify.rewards.measuring import Measured, measure, measure_all
+from amplify.insights import effect
+from amplify.insights.measuring import Measured, measure, measure_all
+from amplify.rewards import services
 from amplify.rewards.models import LeftOut, Push
 from amplify.sharing.models import Advocate, Share, ShareLink
 from amplify.sharing.services import link_for, open_share
