@@ -45,43 +45,41 @@ def new_message(
     person: str = "",
     timezone: str = "",
     not_before: datetime | None = None,
-) -> Message:
-    """A message that is yet to be ordered: by `queue_message`, or many at once by `queue_messages`.
+) -> dict[str, Any]:
+    """The columns of a message that is yet to be ordered: by `queue_message`, or many at once by `queue_messages`.
 
     `template` is a folder of templates/messages, `context` plain JSON values for it. The Message-ID is bound now.
     `person` is whose wishes and contact budget count, `timezone` whose night (else the brand's).
     Raises Invalid("address", "email") if the channel is e-mail and the address is none.
     """
     own_host = brand.target_hosts[0] if brand.target_hosts else "amplify.invalid"
-    return Message(
-        brand_id=brand.id,
-        message_id=message_id or new_message_id(own_host),
-        channel=channel,
-        template=template,
-        locale=best_language(locale, best_language(brand.default_locale)),
-        address=check("address", address) if channel == "email" else address,
-        context=context,
-        is_marketing=is_marketing,
-        person=person,
-        timezone=timezone,
-        not_before=not_before or clock.now(),
-        state="waiting",
-    )
+    return {
+        "brand_id": brand.id,
+        "message_id": message_id or new_message_id(own_host),
+        "channel": channel,
+        "template": template,
+        "locale": best_language(locale, best_language(brand.default_locale)),
+        "address": check("address", address) if channel == "email" else address,
+        "context": context,
+        "is_marketing": is_marketing,
+        "person": person,
+        "timezone": timezone,
+        "not_before": not_before or clock.now(),
+        "state": "waiting",
+    }
 
 
 def queue_message(session: Session, brand: Brand, **said: Any) -> Message:
     """Order one `new_message`; it leaves after the caller's commit, and not before `not_before`."""
-    message = new_message(brand, **said)
+    message = Message(**new_message(brand, **said))
     session.add(message)
     session.flush()
     return message
 
 
-def queue_messages(session: Session, messages: Sequence[Message]) -> None:
-    """Order many of `new_message`, which stay outside the session; they leave after the caller's commit."""
-    if messages:
-        rows = [{name: given for name, given in vars(one).items() if not name.startswith("_")} for one in messages]
-        session.execute(sa.insert(Message), rows)
+def queue_messages(session: Session, messages: Sequence[dict[str, Any]]) -> None:
+    """Order many of `new_message` at once; they leave after the caller's commit."""
+    insert_ignore(session, Message, messages)
 
 
 def cancel(session: Session, brand_id: int, message_ids: Sequence[str], reason: str) -> int:

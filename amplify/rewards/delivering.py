@@ -102,7 +102,7 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
     ways = Ways.of(session, brand, [row.Customer for row in rows])
     facts = mail.Facts.of(session, brand, campaign, rows[0].Push) if rows else None
     short = fallen_short(session, [row.Push for row in rows])
-    messages: list[Message] = []
+    messages: list[dict[str, Any]] = []
     for push, customer in rows:
         way = ways.choose(customer)
         rule = UNDONE if push.id in short else way.rule
@@ -113,7 +113,6 @@ def order(session: Session, campaign_id: int, occurrence: int, first: int, last:
         if rule is not None:
             settle(session, push, "suppressed", rule)
     queue_messages(session, messages)
-    session.flush()
     return len(rows)
 
 
@@ -194,7 +193,7 @@ def _give_back(session: Session, campaign: Campaign) -> None:
             release(session, session.get_one(Reward, reward_id), int(amount))
 
 
-def _message(brand: Brand, push: Push, customer: Customer, facts: "mail.Facts", way: Way) -> Message | None:
+def _message(brand: Brand, push: Push, customer: Customer, facts: "mail.Facts", way: Way) -> dict[str, Any] | None:
     """The message; None if that address can never be written to."""
     push.channel = way.channel
     try:
