@@ -172,6 +172,11 @@ def _begin_sqlite(connection: Connection) -> None:
         _begin_to_write(connection)
 
 
+def is_busy(error: sqlite3.OperationalError) -> bool:
+    """Whether somebody else holds SQLite's lock; while it recovers from a crash, too (SQLITE_BUSY_RECOVERY)."""
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY  # sqlite.org/rescode.html: the lower byte is the kind
+
+
 def _begin_to_write(connection: Connection) -> None:
     driver: Any = connection.connection.driver_connection
     driver.execute("PRAGMA busy_timeout=0")
@@ -182,7 +187,7 @@ def _begin_to_write(connection: Connection) -> None:
                 driver.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if not is_busy(error):
                     break
             time.sleep(step)
             step = min(LONGEST_LOCK_STEP_SECONDS, 1.5 * step)

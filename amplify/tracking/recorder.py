@@ -22,7 +22,7 @@ from prometheus_client import Counter
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import PoolProxiedConnection
 
-from amplify.core.db import fence_sql
+from amplify.core.db import fence_sql, is_busy
 from amplify.tracking.models import Click
 
 TABLE = sa.inspect(Click).local_table
@@ -117,7 +117,7 @@ class SqliteWriter(_OwnConnection):
                 self._cursor().execute(insert, values)
                 return time.perf_counter() - began
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if not is_busy(error):
                     self.close()
                     raise
                 if time.monotonic() >= until:
