@@ -20,7 +20,7 @@ LEAST_ROWS = 50
 # How long SQLite's writer may be held while others want it: people wait for it when they click. And while nobody does.
 TURN_SECONDS, QUIET_TURN_SECONDS = 0.04, 0.12
 # Others get this many times as long as a turn took, unless nobody wrote anything for LOOK_SECONDS of it.
-REST = 2.5
+REST = 3.5
 LOOK_SECONDS = 0.02
 
 
