@@ -3,7 +3,8 @@
 `/s/<code>` must hold when a post goes viral. A click that only needs the link table, a row on disk and a redirect does
 not pay for the framework; whatever is special about a request (a preview, an ended link, the advocate's own cookie, a
 strange host) goes to the Flask view, which decides by the same rules (tracking.redirect) and says the same.
-Pages have their own threads and a bound on how many wait; links have others, so that no page delays a click.
+Pages have their own threads and a bound on how many wait; links have others, so that no page delays a click; while a
+crowd clicks, two pages at a time are made.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import gc
 import sys
 from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import date, datetime
 from functools import lru_cache
 from math import ceil
@@ -56,6 +57,9 @@ PATH = "/s/"
 WAY_ON = [*((name.lower(), value) for name, value in HEADERS.items()), ("content-length", "0")]
 SPECIAL = RARE | {"cookie"}
 LINK_THREADS = 4
+# While so many people click, no more pages are made at a time: each that is keeps the interpreter from the clicks.
+CROWD_PER_SECOND = 200
+LANES = 2
 # Pages that may wait for each thread; whoever comes then is told to come again.
 WAITING_PER_THREAD = 32
 RETRY_SECONDS = 5
@@ -73,6 +77,25 @@ REFUSALS = {
 log = structlog.get_logger(__name__)
 
 
+class Crowd:
+    """How many people click, second by second; times are those of the loop."""
+
+    def __init__(self) -> None:
+        self._since, self._clicks, self._was_crowded = 0.0, 0, False
+
+    def click(self, at: float) -> None:
+        """One more."""
+        if at - self._since >= 1:
+            self._was_crowded = self.is_here(at)
+            self._since, self._clicks = at, 0
+        self._clicks += 1
+
+    def is_here(self, at: float) -> bool:
+        """Whether there is a crowd: in this second, or in the one before while this one is not over."""
+        age = at - self._since
+        return age < 2 and (self._clicks >= CROWD_PER_SECOND or (age < 1 and self._was_crowded))
+
+
 class Front:
     """The RSGI application of one process."""
 
@@ -82,6 +105,7 @@ class Front:
         self._country_header = settings.country_header.lower()
         self._pages = ThreadPoolExecutor(settings.threads, thread_name_prefix="pages")
         self._room = settings.threads * (1 + WAITING_PER_THREAD)
+        self._crowd, self._lanes = Crowd(), asyncio.Semaphore(LANES)
         self._threads = ThreadPoolExecutor(LINK_THREADS, thread_name_prefix="links")
         self._links, self._guesses = LinkCache(self._find, self._threads), Guesses()
         self._streams = Streams(self._read_walls, settings.wall_streams)
@@ -156,6 +180,7 @@ class Front:
         if target is not None and (hit := self._plain_hit(scope)):
             now = self._now()
             if decide(hit, target, now).kind == "redirect":
+                self._crowd.click(self._turn)
                 token = uuid7_digits()
                 stored = await self._store(token, target, hit, scope, now)
                 address = with_click(target.url, dashed(token) if stored else None)
@@ -262,7 +287,8 @@ class Front:
             return
         self._room -= 1
         try:
-            await self._loop.run_in_executor(self._pages, self._run, scope, body, protocol)
+            async with self._lanes if self._crowd.is_here(self._loop.time()) else nullcontext():
+                await self._loop.run_in_executor(self._pages, self._run, scope, body, protocol)
         finally:
             self._room += 1
 

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from amplify.campaigns.models import Campaign
 from amplify.core import schema
+from amplify.front import CROWD_PER_SECOND, Crowd
 from amplify.tracking.models import Click
 from tests.delivery.mailserver import free_port
 from tests.tracking.world import CHROME, FACEBOOK, make_world
@@ -232,3 +233,17 @@ def test_stopping_answers_and_stores_what_is_in_work(served: Served) -> None:
     assert served.process.wait(60) == 0
     assert tokens
     assert set(tokens) <= served.stored()
+
+
+def test_a_crowd_is_there_from_its_second_on_and_gone_when_nobody_clicks() -> None:
+    crowd = Crowd()
+    for number in range(CROWD_PER_SECOND):
+        assert not crowd.is_here(100.0)
+        crowd.click(100.0 + number / CROWD_PER_SECOND)
+    assert crowd.is_here(101.5)
+    crowd.click(101.6)
+    assert crowd.is_here(101.7)  # this second is young
+    assert not crowd.is_here(102.7)
+    crowd.click(103.0)
+    assert not crowd.is_here(103.1)
+    assert not crowd.is_here(200.0)
