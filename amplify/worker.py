@@ -130,6 +130,7 @@ class Worker:
     def _end(self) -> None:
         self._clock.stop()
         jobs.stop_engine(STOP_SECONDS)
+        pulse.forget()
         try:
             with self.transaction() as session:
                 leases.release(session, self.executor_id)

@@ -15,6 +15,12 @@ def felt(for_seconds: float) -> None:
     _until = time.monotonic() + for_seconds
 
 
+def forget() -> None:
+    """Nobody looks any more."""
+    global _until
+    _until = None
+
+
 def is_sure() -> bool:
     """Whether nobody can have taken us for dead; true where nobody ever looks (a test, a command)."""
     return _until is None or time.monotonic() < _until
