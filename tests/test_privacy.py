@@ -205,6 +205,13 @@ def text_of(answer: TestResponse) -> str:
         return "\n".join(book.read(name).decode() for name in book.namelist())
 
 
+@pytest.fixture(autouse=True)
+def _libraries_are_heard(caplog: pytest.LogCaptureFixture) -> None:
+    """Whatever an earlier test has told them."""
+    for name in ("alembic", "dbos"):
+        caplog.set_level("INFO", logger=name)
+
+
 def test_nobody_is_named_who_did_not_agree(
     app: APIFlask, session: Session, client: Client, planted: Planted, caplog: pytest.LogCaptureFixture
 ) -> None:
