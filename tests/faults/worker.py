@@ -245,7 +245,7 @@ def noted_too_late(plan: Plan) -> Row:
         worker = one.start_worker()
         one.until_ready(worker)
         campaign = one.schedule(in_seconds=0.1)
-        one.until(lambda: len(one.sink.journal) > 2 * GROUP - 10)
+        one.until(lambda: len(one.sink.journal) > GROUP + 40)
         one.kill(worker)
         one.until_ready(one.start_worker())
         wrongs = _watch(one, campaign)
