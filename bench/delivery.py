@@ -6,10 +6,11 @@
 --peers  the others, too; installs them into a folder of their own below .venv if they are not there; needs redis-server
 --bars   the exit code says whether every bar of the run was reached (for a quiet machine)
 
-All write the same mails with the same functions, send them to the same server over connections that they keep, and
-have two processes. A rate is that from the first tenth of the mails to the last. Ours looks at each push and orders its
-mail, looks at it again at the moment of sending, and notes the outcome in the ledger; the others read a row that is
-there already and mark it. While ours sends, a page is asked for 50 times a second, as before.
+All write the same mails with the same templates (ours one of a group, whose other readers' words are filled in; the
+others each mail for itself), send them to the same server over connections that they keep, and have two processes. A
+rate is that from the first tenth of the mails to the last. Ours looks at each push and orders its mail, looks at it
+again at the moment of sending, and notes the outcome in the ledger; the others read a row that is there already and
+mark it. While ours sends, a page is asked for 50 times a second, as before.
 """
 
 import argparse
