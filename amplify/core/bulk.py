@@ -74,9 +74,13 @@ def insert_many(session: Session, model: Any, shared: dict[str, Any], columns: d
     names = ", ".join((*shared, *columns))
     cursor = session.connection().connection.cursor()
     if is_sqlite(session):
-        # What all have in common is said once: to hand it over again with each row takes as long as to store it.
-        values = ", ".join([*map(_written, same.values()), *("?" * len(columns))])
-        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({values})", list(zip(*own, strict=True)))  # noqa: S608
+        # What all have in common is said once: to hand it over again with each row takes as long as to store it. Not
+        # fractions: SQLite reads fifteen digits of a text (sqlite.org/floatingpoint.html).
+        said = ("?" if isinstance(value, float) else _written(value) for value in same.values())
+        values = ", ".join([*said, *("?" * len(columns))])
+        bound = [repeat(value, count) for value in same.values() if isinstance(value, float)]
+        rows = list(zip(*bound, *own, strict=True))
+        cursor.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({values})", rows)  # noqa: S608
         return
     with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
         for row in zip(*(repeat(value, count) for value in same.values()), *own, strict=True):
@@ -87,8 +91,8 @@ def _written(value: Any) -> str:
     """A value as SQLite reads it in a statement (sqlite.org/lang_expr.html, Literal Values)."""
     if value is None:
         return "NULL"
-    if isinstance(value, int | float):
-        return repr(int(value) if isinstance(value, bool) else value)
+    if isinstance(value, int):
+        return str(int(value))  # a truth is 1 or 0
     if isinstance(value, bytes | memoryview):
         return f"X'{value.hex()}'"
     if not isinstance(value, str) or "\0" in value:

@@ -18,7 +18,7 @@ from amplify.delivery.render import ADDRESSES, Rendered, context_of, finished, w
 SPECIAL = re.compile(r"[&<>\"'`]")
 # Nobody can know it, so no text of a brand or a person holds it by intent.
 MARK = f"x{secrets.token_hex(12)}"
-PLACES = re.compile(rf"{MARK}(\d)")
+PLACES = re.compile(rf"{MARK}(\d+)x")
 
 _own_words: dict[str, tuple[str, ...]] = {}
 
@@ -54,7 +54,7 @@ class FormLetters:
         kind = message.template, message.channel, message.locale, brand.id, *names
         form = self._forms.get(kind)
         if form is None or form.common != context:
-            marked = {name: f"{MARK}{place}" for place, name in enumerate(names)}
+            marked = {name: f"{MARK}{place}x" for place, name in enumerate(names)}
             made = write(message.template, message.channel, message.locale, context | marked)
             form = self._forms[kind] = _Form(context, tuple(PLACES.split(text) for text in made))
         return form.filled(words, unsubscribe_url)

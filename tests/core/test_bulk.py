@@ -52,7 +52,13 @@ def test_what_many_rows_have_in_common_is_stored_as_it_was(session: Session) -> 
     world = make_world(session)
     board = board_ids(session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
     people = [world.advocate().id for _ in range(3)]
-    shared = {"board_id": board, "reached_at": NOON, "score_log": 1 / 3, "milli_points": -5, "tie": b"a\0'"}
+    shared = {
+        "board_id": board,
+        "reached_at": NOON,
+        "score_log": 17_234.123456789012,
+        "milli_points": -5,
+        "tie": b"a\0'",
+    }
     rest = dict.fromkeys(("human_clicks", "conversions", "shares", "recognition_log"), 0)
     bulk.insert_many(session, Standing, {**shared, **rest}, {"advocate_id": people})
     columns = [getattr(Standing, name) for name in shared]

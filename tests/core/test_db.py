@@ -14,15 +14,6 @@ from amplify.core import db
 from amplify.core.db import is_busy, reading
 
 
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Path]:
-    made = tmp_path / "a.db"
-    with closing(sqlite3.connect(made, isolation_level=None)) as keeps_it_open:
-        keeps_it_open.execute("PRAGMA journal_mode=WAL")
-        keeps_it_open.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY)")
-        yield made
-
-
 @contextmanager
 def held(file: Path) -> Iterator[sqlite3.Connection]:
     """Somebody else writes."""

@@ -3,7 +3,6 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -22,15 +21,6 @@ from amplify.core.pace import (
     Polite,
     pace_for,
 )
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Iterator[Path]:
-    made = tmp_path / "a.db"
-    with closing(sqlite3.connect(made, isolation_level=None)) as keeps_it_open:
-        keeps_it_open.execute("PRAGMA journal_mode=WAL")
-        keeps_it_open.execute("CREATE TABLE rows (id INTEGER PRIMARY KEY)")
-        yield made
 
 
 def write(file: Path, until: threading.Event) -> None:
