@@ -163,7 +163,7 @@ def test_the_picture_is_drawn_anew_when_typing_rests(make: Any, new_page: Any, c
     with page.expect_response(lambda r: r.url.endswith("/card.png?lang=en") and r.request.method == "POST"):
         page.locator("#words").fill("Entirely other words")
     expect(page.locator("#card")).to_have_attribute("src", re.compile("^data:image/png"))
-    assert page.evaluate("document.querySelector('#card').naturalWidth") == 1200
+    expect(page.locator("#card")).to_have_js_property("naturalWidth", 1200)
     assert refused == []
 
 
@@ -196,7 +196,7 @@ def test_without_javascript_the_link_and_the_code_have_pages(make: Any, new_page
     page.goto(address)
     page.get_by_role("button", name="QR code").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Let them scan it")
-    assert page.evaluate("document.querySelector('.qr img').naturalWidth") > 100
+    page.wait_for_function("document.querySelector('.qr img').naturalWidth > 100")
     screens(page, "share-qr")
     assert axe(page) == []
     plain = new_page(390, java_script_enabled=False)
