@@ -78,7 +78,8 @@ def levels_of(board: Board) -> Levels:
 
 
 def count_again(session: Session, brand_id: int) -> None:
-    """Make the counts of a brand's boards from the standings that are there."""
+    """Make the counts of a brand's boards from the standings that are there, neighbours side by side on the disk: a
+    rank reads some dozens of them, and takes PostgreSQL half as long again if they lie anywhere."""
     mine = ScoreCount.board_id.in_(sa.select(Board.id).where(Board.brand_id == brand_id))
     session.execute(sa.delete(ScoreCount).where(mine), execution_options={"synchronize_session": False})
     database = session.get_bind().dialect.name
@@ -88,7 +89,7 @@ def count_again(session: Session, brand_id: int) -> None:
             counted = f"""
                 SELECT board_id, {level}, {bucket}, count(*) FROM standings
                 WHERE score_log IS NOT NULL AND board_id IN (SELECT id FROM boards WHERE brand_id = :brand AND {boards})
-                GROUP BY 1, 3"""  # noqa: S608 (numbers and names of ours)
+                GROUP BY 1, 3 ORDER BY 1, 3"""  # noqa: S608 (numbers and names of ours)
             into = f"INSERT INTO {ScoreCount.__tablename__} ({', '.join(NAMES)}) {counted}"
             session.execute(sa.text(into), {"brand": brand_id})
 
@@ -137,27 +138,30 @@ def _place_sql(database: str, levels: Levels) -> str:
     """Straight for the driver: building an expression would cost more than the database's whole answer."""
     board, advocate = (":board", ":advocate") if database == "sqlite" else ("%(board)s", "%(advocate)s")
     on_board = f"FROM standings WHERE board_id = {board} AND"
-    above = " + ".join(_sum_above(level, board, levels) for level in range(len(levels)))
     inside = f"score_log >= mine AND score_log < CAST(fine + 1 AS DOUBLE PRECISION) / {1 << levels[-1]}"
     ahead = "(score_log > mine OR (tie, reached_at, advocate_id) < (by_rule, since, id))"
     once = "AS" if database == "sqlite" else "AS MATERIALIZED"  # else PostgreSQL works `fine` out in each part
+    above = " UNION ALL ".join(_ranges_above(level, levels) for level in range(len(levels)))
+    # From what is above to the counts, not the other way: an outer join keeps SQLite to that. The sum is one of people,
+    # short numbers: of longer ones PostgreSQL would make decimals first.
     return f"""
         WITH me {once} (
           SELECT score_log AS mine, tie AS by_rule, reached_at AS since, advocate_id AS id,
             {fine_of(database, levels)} AS fine
-          {on_board} advocate_id = {advocate} AND score_log IS NOT NULL)
-        SELECT 1 + {above}
+          {on_board} advocate_id = {advocate} AND score_log IS NOT NULL),
+        above AS ({above})
+        SELECT 1
+          + (SELECT coalesce(sum(CAST(n AS INTEGER)), 0) FROM above
+             LEFT JOIN {ScoreCount.__tablename__}
+               ON board_id = {board} AND level = of_level AND bucket > low AND bucket < high)
           + (SELECT count(*) {on_board} {inside} AND {ahead}), mine, by_rule, since
         FROM me"""  # noqa: S608 (numbers and names of ours)
 
 
-def _sum_above(level: int, board: str, levels: Levels) -> str:
-    """How many stand in the ranges of a level that are above mine, within mine of the next wider level."""
-    here = f"(fine >> {levels[-1] - levels[level]})"
-    within = ""
+def _ranges_above(level: int, levels: Levels) -> str:
+    """The ranges of a level that are above mine, within mine of the next wider level."""
+    low, high = f"fine >> {levels[-1] - levels[level]}", str(2**63 - 1)
     if level:
         fanned = levels[level] - levels[level - 1]
-        within = f" AND bucket < ((fine >> {levels[-1] - levels[level - 1]}) + 1) << {fanned}"
-    where = f"board_id = {board} AND level = {level} AND bucket > {here}{within}"
-    # Summed as what it is, a count of people: PostgreSQL would make decimals of longer numbers first.
-    return f"(SELECT coalesce(sum(CAST(n AS INTEGER)), 0) FROM {ScoreCount.__tablename__} WHERE {where})"  # noqa: S608
+        high = f"((fine >> {levels[-1] - levels[level - 1]}) + 1) << {fanned}"
+    return f"SELECT {level} AS of_level, {low} AS low, {high} AS high FROM me"  # noqa: S608

@@ -15,7 +15,7 @@ from amplify.campaigns.models import Campaign
 from amplify.core import schema
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import half_lives
-from amplify.leaderboards.histogram import LEVELS, fine_of
+from amplify.leaderboards.histogram import count_again
 from amplify.leaderboards.models import PointsEntry, ScoreCount, Standing
 from amplify.leaderboards.scoring import enforce
 from amplify.sharing.models import Advocate
@@ -53,7 +53,7 @@ def fill(engine: Engine, advocates: int) -> int:
             with Session(engine) as session, session.begin():
                 _people(session, brand_id, board, first, min(CHUNK, advocates + 1 - first), newest)
     with Session(engine) as session, session.begin():
-        _count(session, engine.dialect.name)
+        count_again(session, brand_id)
     _settle(engine)
     return board
 
@@ -89,13 +89,6 @@ def _people(session: Session, brand_id: int, board: int, first: int, count: int,
     reached = sa.literal(NOW, Standing.reached_at.type)
     standings = sa.select(sa.literal(board), n, reached, *values)
     session.execute(sa.insert(Standing).from_select(["board_id", "advocate_id", "reached_at", *figures], standings))
-
-
-def _count(session: Session, database: str) -> None:
-    for level, bits in enumerate(LEVELS):
-        bucket = f"({fine_of(database)}) >> {LEVELS[-1] - bits}"
-        counted = f"SELECT board_id, {level}, {bucket}, count(*) FROM standings GROUP BY 1, 3"  # noqa: S608
-        session.execute(sa.text(f"INSERT INTO {ScoreCount.__tablename__} (board_id, level, bucket, n) {counted}"))
 
 
 def _settle(engine: Engine) -> None:
