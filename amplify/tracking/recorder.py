@@ -35,9 +35,10 @@ Row = tuple[str | int, ...]
 # thread, loop and writer wait for the interpreter by turns (a group of thirty, of which the disk took 0.3 ms: 9,500
 # clicks a second by a thread, 11,500 on the loop).
 SLOW_SECONDS = 0.0025
-# How much the newest commit counts in the running mean, and how often a slow disk is tried on the loop again.
+# How much the newest commit counts in the running mean of those on the loop and in the thread; and at most for so long:
+# one hiccup of the machine is no slow disk.
 FRESHNESS = 0.1
-TRY_AGAIN_AFTER = 50
+LONGEST_SECONDS = 4 * SLOW_SECONDS
 MOST_ROWS = 128
 # A person is led on after so long, whatever the database does; it may also wait for its lock so long.
 PATIENCE_SECONDS = 4.0
@@ -174,7 +175,7 @@ class Recorder:
     def __init__(self, writers: Sequence[Writer], loop: asyncio.AbstractEventLoop, *, inline: bool) -> None:
         self._loop, self._may_inline = loop, inline
         self._writers, self._idle = writers, list(writers)
-        self._slow_groups, self._mean_seconds = 0, 0.0
+        self._mean_seconds = 0.0
         self._rows: list[Row] = []
         self._waiting: list[asyncio.Future[bool]] = []
         self._is_called = self._is_stuck = False
@@ -210,37 +211,32 @@ class Recorder:
         self._call()
 
     def _is_inline(self) -> bool:
-        if not self._may_inline or self._mean_seconds < SLOW_SECONDS:
-            return self._may_inline
-        self._slow_groups += 1
-        return self._slow_groups % TRY_AGAIN_AFTER == 0
+        return self._may_inline and self._mean_seconds < SLOW_SECONDS
 
     def _try_inline(self, write: Writer, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> bool:
         try:
             seconds = self._commit(write, rows, 0.0)
         except Busy:
             return False
-        if seconds is not None:
-            self._mean_seconds += FRESHNESS * (seconds - self._mean_seconds)
-        self._done(write, waiting, seconds is not None)
+        self._done(write, waiting, seconds)
         return True
 
     def _in_thread(self, write: Writer, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> None:
         alarm = self._loop.call_later(PATIENCE_SECONDS, self._give_up, waiting)
         commit = self._loop.run_in_executor(self._threads, self._commit_or_lose, write, rows)
 
-        def done(commit: "asyncio.Future[bool]") -> None:
+        def done(commit: "asyncio.Future[float | None]") -> None:
             alarm.cancel()
             self._done(write, waiting, commit.result())
 
         commit.add_done_callback(done)
 
-    def _commit_or_lose(self, write: Writer, rows: Sequence[Row]) -> bool:
+    def _commit_or_lose(self, write: Writer, rows: Sequence[Row]) -> float | None:
         try:
-            return self._commit(write, rows, PATIENCE_SECONDS) is not None
+            return self._commit(write, rows, PATIENCE_SECONDS)
         except Busy:
             self._lose(len(rows), "busy")
-            return False
+            return None
 
     def _commit(self, write: Writer, rows: Sequence[Row], patience_seconds: float) -> float | None:
         """The seconds that the disk took; None if the clicks are lost. Raises Busy."""
@@ -269,8 +265,11 @@ class Recorder:
         _answer([*in_work, *self._waiting], False)
         self._rows, self._waiting = [], []
 
-    def _done(self, write: Writer, waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
-        _answer(waiting, stored)
+    def _done(self, write: Writer, waiting: Sequence["asyncio.Future[bool]"], seconds: float | None) -> None:
+        """A group is on disk, which took so long; None: it is lost."""
+        if seconds is not None:
+            self._mean_seconds += FRESHNESS * (min(seconds, LONGEST_SECONDS) - self._mean_seconds)
+        _answer(waiting, seconds is not None)
         self._idle.append(write)
         self._is_stuck = False
         self._call()
