@@ -48,7 +48,6 @@ from bench import campaign, filled, servers
 from bench.peers import redis
 from bench.report import table
 
-PEERS = Path(sys.prefix) / "bench-peers"
 WANTED = ("dramatiq[redis]", "celery[redis]")
 PROCESSES, THREADS = 2, 4
 OF_DRAMATIQ, OF_CELERY, MOST_P99 = 1.5, 4.0, 1.2
@@ -208,12 +207,11 @@ def _unsent(address: str, campaign_id: int, mails: int) -> list[str]:
 # --- the others -------------------------------------------------------------------------------------------
 
 
-def install() -> None:
-    """Dramatiq and Celery, where nothing of ours looks for them. Raises SystemExit where there is no Redis."""
+def install() -> Path:
+    """The folder of Dramatiq and Celery. Raises SystemExit where there is no Redis."""
     if not redis.is_there():
         raise SystemExit("Dramatiq and Celery need redis-server, which is not installed here.")
-    if not (PEERS / "celery").is_dir():
-        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", str(PEERS), *WANTED], check=True)
+    return servers.installed("tasks", *WANTED)
 
 
 def peers(address: str, sink: Sink, options: argparse.Namespace, folder: Path) -> Iterator[Sender]:
@@ -226,7 +224,7 @@ def peers(address: str, sink: Sink, options: argparse.Namespace, folder: Path) -
     with redis.server() as broker:
         env = {
             "BENCH_DATABASE": address, "BENCH_SMTP_PORT": str(sink.port), "BENCH_REDIS": str(broker.path),
-            "BENCH_DIR": str(folder / "var"), "PYTHONPATH": str(PEERS),
+            "BENCH_DIR": str(folder / "var"), "PYTHONPATH": str(install()),
         }  # fmt: skip
         for name, command in OTHERS.items():
             with engine.begin() as connection:

@@ -1,10 +1,12 @@
 """Boards of a million and more: exact rank, top, neighbours and projection, beside a Redis sorted set of the same data.
 
     python3 run.py bench leaderboard [--advocates 1000000,10000000] [--db sqlite|postgresql|both] [--bars]
-        [--keep FOLDER [--fill]]
+        [--keep FOLDER [--fill]] [--peers]
 
 Reads go through the functions that the pages call. Redis gives the same: for the top and the neighbours also what a
-page says of each, from one hash a person. The board is filled in bulk; entries are projected by the worker's own round.
+page says of each, from one hash a person. It is asked by a client of thirty lines that only parses, and with --peers
+also by redis-py, which a service would use; the bars are then against that. The board is filled in bulk; entries are
+projected by the worker's own round.
 """
 
 import argparse
@@ -86,18 +88,16 @@ def in_turns(stores: Sequence[tuple[Reads, Mapping[str, Ask]]], people: list[int
 
 
 def read_all(
-    engine: Engine, board_id: int, server: redis.Redis | None, people: list[int], name: str
-) -> tuple[Reads, Reads | None]:
-    """The functions that the pages call, in a transaction that only reads; and beside them Redis."""
+    engine: Engine, board_id: int, askers: Mapping[str, redis.Asker], pid: int | None, people: list[int], name: str
+) -> list[Reads]:
+    """Ours first, by the functions that the pages call in a transaction that only reads; beside it each of Redis's."""
     boards.calm(engine)
-    found, peer = Reads(name), Reads("redis") if server else None
     with reading(), Session(engine) as session:
-        stores = [(found, _of_database(session, session.get_one(Board, board_id)))]
-        if server and peer:
-            stores.append((peer, _of_redis(server)))
-        with servers.apart([*_served_by(session), *([server.pid] if server else [])]):
+        stores = [(Reads(name), _of_database(session, session.get_one(Board, board_id)))]
+        stores += [(Reads(who), _of_redis(asker)) for who, asker in askers.items()]
+        with servers.apart([*_served_by(session), *([pid] if pid else [])]):
             in_turns(stores, people)
-    return found, peer
+    return [found for found, _asks in stores]
 
 
 def _of_database(session: Session, board: Board) -> dict[str, Ask]:
@@ -115,7 +115,7 @@ def _served_by(session: Session) -> list[int]:
     return [] if on_sqlite else [session.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()]
 
 
-def _of_redis(server: redis.Redis) -> dict[str, Ask]:
+def _of_redis(server: redis.Asker) -> dict[str, Ask]:
     """The same from a sorted set and a hash for each person."""
 
     def lines(first: int, last: int) -> list[Any]:
@@ -201,7 +201,8 @@ class Sized:
     """All about one size on one database."""
 
     reads: Reads
-    redis: Reads | None
+    # Redis by its barest client, then by the one that a service would use; none where there is no Redis.
+    peers: list[Reads]
     rates: dict[int, float]
     windows: float
     grown_mb: float
@@ -217,27 +218,31 @@ def at_size(kind: str, advocates: int, options: argparse.Namespace, findings: Fi
     with servers.databases((kind,), kept, large=True) as addresses, beside as server:
         engine = engine_of(addresses[kind])
         board_id = boards.filled(engine, advocates)
+        askers: dict[str, redis.Asker] = {"redis": server} if server else {}
         if server:
             copy(engine, board_id, server)
+        if server and options.peers:
+            askers["redis-py"] = redis.Client(server)
+        beside_it = askers, server.pid if server else None
         # A board that is kept has moved on since Redis got its copy.
         findings.wrongs += wrongs(engine, board_id, None if boards.has_moved(engine) else server, people[:5])
         # A board that is used.
         projected(engine, advocates, 2 * options.events, max(BATCHES))
-        found, peer = read_all(engine, board_id, server, people, kind)
+        found, *peers = read_all(engine, board_id, *beside_it, people, kind)
         with looked_at(engine, addresses[kind]) as pages:
             before = servers.memory_mb()
             rates = {batch: projected(engine, advocates, options.events, batch) for batch in BATCHES}
             in_windows = folded(engine, fold_windows, len(BATCHES) * options.events, max(BATCHES))
             grown, web = servers.memory_mb() - before, pages.grown_mb()
-        again, peer_again = read_all(engine, board_id, server, people, f"{kind}, after updates")
+        again = read_all(engine, board_id, *beside_it, people, f"{kind}, after updates")
         findings.wrongs += wrongs(engine, board_id, None, people[:5])
-        rows = [one.cells() for one in (found, peer, again, peer_again) if one]
+        rows = [one.cells() for one in (found, *peers, *again)]
         heads = [head for read in READS for head in (f"{read} p50 ms", "p99")]
         table(f"{advocates:,} on a board", ["", *heads], rows)
         if server:
             print(f"Redis: {servers.memory_mb(server.pid):,.0f} MB")
         engine.dispose()
-    return Sized(found, peer, rates, in_windows, grown, web)
+    return Sized(found, peers, rates, in_windows, grown, web)
 
 
 def kept_in(options: argparse.Namespace, kind: str, advocates: int) -> Path | None:
@@ -265,8 +270,10 @@ def judge(kind: str, sized: dict[int, Sized], findings: Findings) -> None:
     for advocates, one in sized.items():
         name = f"{kind}, {advocates:,}:"
         for read in ("rank", "top 100"):
-            if one.redis:
-                findings.bar(f"{name} {read} / Redis", one.reads.p50(read) / one.redis.p50(read), most=times)
+            ratios = {peer.name: one.reads.p50(read) / peer.p50(read) for peer in one.peers}
+            findings.figures |= {f"{name} {read} / {peer}": round(ratio, 2) for peer, ratio in ratios.items()}
+            if one.peers:
+                findings.bar(f"{name} {read} / {one.peers[-1].name}", ratios[one.peers[-1].name], most=times)
             findings.bar(f"{name} {read} p99 ms", one.reads.p99(read), most=p99)
         for batch, rate in one.rates.items():
             if batch == TAKES[kind]:
@@ -290,6 +297,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=20_000, help="entries projected with each size of a batch")
     parser.add_argument("--keep", metavar="FOLDER", help="keep the boards there, and take those that are there already")
     parser.add_argument("--fill", action="store_true", help="only fill the boards to keep, measure nothing")
+    parser.add_argument("--peers", action="store_true", help="ask Redis by redis-py, too; installs it")
     parser.add_argument("--bars", action="store_true", help="the exit code says whether every bar was reached")
     options = parser.parse_args(arguments)
     options.advocates = [int(size) for size in options.advocates.split(",")]

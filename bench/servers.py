@@ -98,6 +98,16 @@ def amplify(*command: str, env: dict[str, str], log: Path | None = None) -> Iter
         yield base
 
 
+def installed(name: str, *packages: str) -> Path:
+    """A folder below .venv with what somebody else's contender needs, where nothing of ours looks for it."""
+    folder = Path(sys.prefix) / "bench-peers" / name
+    if not folder.is_dir():
+        fresh = folder.with_suffix(".new")
+        subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", str(fresh), *packages], check=True)
+        fresh.rename(folder)
+    return folder
+
+
 @contextmanager
 def apart(pids: Iterable[int]) -> Iterator[None]:
     """This process and those keep to different processors meanwhile, as if they were on two machines: else the system

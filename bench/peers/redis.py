@@ -2,12 +2,14 @@
 
 import shutil
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench import servers
 
@@ -15,6 +17,13 @@ from bench import servers
 def is_there() -> bool:
     """Whether this machine has a Redis to compare with."""
     return shutil.which("redis-server") is not None
+
+
+class Asker(Protocol):
+    """Who takes commands to Redis, and what comes back."""
+
+    def ask(self, *words: object) -> Any: ...
+    def ask_all(self, commands: list[tuple[object, ...]]) -> list[Any]: ...
 
 
 class Redis:
@@ -51,6 +60,31 @@ class Redis:
         if kind == b"-":
             raise RuntimeError(rest.decode())
         return rest
+
+
+class Client:
+    """The same by redis-py with its parser in C, as a service in Python would ask."""
+
+    def __init__(self, server: Redis) -> None:
+        found = str(servers.installed("redis", "redis[hiredis]"))
+        if found not in sys.path:
+            sys.path.append(found)
+        client: Any = import_module("redis")
+        self._client = client.Redis(unix_socket_path=str(server.path), single_connection_client=True, protocol=2)
+
+    def ask(self, *words: object) -> Any:
+        """One command."""
+        return self._client.execute_command(*words)
+
+    def ask_all(self, commands: list[tuple[object, ...]]) -> list[Any]:
+        """Several commands on one journey."""
+        journey = self._client.pipeline(transaction=False)
+        for command in commands:
+            journey.execute_command(*command)
+        return list(journey.execute())
+
+    def close(self) -> None:
+        self._client.close()
 
 
 def _packed(words: tuple[object, ...]) -> bytes:
