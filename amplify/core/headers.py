@@ -21,6 +21,7 @@ POLICY = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+# Sharing (web-share) is left at its default, which is ours alone: browsers that do not share complain of its name.
 PERMISSIONS = {
     "browsing-topics": "()",
     "camera": "()",
@@ -28,7 +29,6 @@ PERMISSIONS = {
     "microphone": "()",
     "payment": "()",
     "usb": "()",
-    "web-share": "(self)",
     "clipboard-write": "(self)",
 }
 

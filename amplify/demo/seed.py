@@ -88,7 +88,7 @@ WINTER = Giving(
     ),
     friends=FriendIn(
         type="generated_code",
-        name={"en": "10 % off your first night", "es": "10 % de descuento en tu primera noche"},
+        name={"en": "10% off your first night", "es": "10 % de descuento en tu primera noche"},
         value_minor=1_200,
         currency="EUR",
         budget_minor=120_000,

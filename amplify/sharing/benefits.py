@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from amplify.campaigns.models import Campaign
 from amplify.core.i18n import gettext as _
 
-# What friends get from this campaign now, in this language: "10 % off"; "" for nothing.
+# What friends get from this campaign now, in this language: "10% off"; "" for nothing.
 Source = Callable[[Session, Campaign, str], str]
 
 _sources: list[Source] = []
