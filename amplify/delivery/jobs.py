@@ -12,7 +12,7 @@ from amplify.core.jobs import deaths, enqueue, job
 from amplify.core.tokens import uuid7
 from amplify.core.web import amplify
 from amplify.delivery.errors import TransientFailure
-from amplify.delivery.models import Message
+from amplify.delivery.models import WAITS, Message
 from amplify.delivery.sending import send_batch
 
 NAME = "deliver-messages"
@@ -45,7 +45,7 @@ def release_due(session: Session, limit: int = 1000) -> int:
     """Hand messages whose time has come to the job engine; returns how many. For the worker's rounds."""
     due = (
         sa.select(Message.id)
-        .where(Message.state == "waiting", Message.not_before <= clock.now())
+        .where(WAITS, Message.not_before <= clock.now())
         .order_by(Message.not_before, Message.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -12,6 +12,9 @@ from amplify.delivery.addresses import abridged
 
 # States of a message that was ordered, and has neither left nor been called off or held back.
 PENDING = ("waiting", "queued")
+# In the words of the indexes: neither database looks into one for a bound value.
+WAITS = sa.text("state = 'waiting'")
+IS_COUNTED = sa.text("admitted_at IS NOT NULL")
 
 
 class Message(Base):
@@ -23,8 +26,16 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         sa.Index("ix_messages_brand_state", "brand_id", "state"),
-        sa.Index("ix_messages_state_not_before", "state", "not_before"),
-        sa.Index("ix_messages_person_admitted_at", "brand_id", "person", "admitted_at"),
+        # Of few rows each: a message is written four times, and its row is in them for one or two of these.
+        sa.Index("ix_messages_waiting", "not_before", "id", sqlite_where=WAITS, postgresql_where=WAITS),
+        sa.Index(
+            "ix_messages_person_admitted_at",
+            "brand_id",
+            "person",
+            "admitted_at",
+            sqlite_where=IS_COUNTED,
+            postgresql_where=IS_COUNTED,
+        ),
     )
 
     id: Mapped[PrimaryKey]

@@ -417,8 +417,20 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index("ix_messages_brand_state", ["brand_id", "state"], unique=False)
-        batch_op.create_index("ix_messages_person_admitted_at", ["brand_id", "person", "admitted_at"], unique=False)
-        batch_op.create_index("ix_messages_state_not_before", ["state", "not_before"], unique=False)
+        batch_op.create_index(
+            "ix_messages_person_admitted_at",
+            ["brand_id", "person", "admitted_at"],
+            unique=False,
+            sqlite_where=sa.text("admitted_at IS NOT NULL"),
+            postgresql_where=sa.text("admitted_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_messages_waiting",
+            ["not_before", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
 
     op.create_table(
         "provider_accounts",
@@ -1644,8 +1656,16 @@ def downgrade() -> None:
     op.drop_table("reclassifications")
     op.drop_table("provider_accounts")
     with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.drop_index("ix_messages_state_not_before")
-        batch_op.drop_index("ix_messages_person_admitted_at")
+        batch_op.drop_index(
+            "ix_messages_waiting",
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+        batch_op.drop_index(
+            "ix_messages_person_admitted_at",
+            sqlite_where=sa.text("admitted_at IS NOT NULL"),
+            postgresql_where=sa.text("admitted_at IS NOT NULL"),
+        )
         batch_op.drop_index("ix_messages_brand_state")
 
     op.drop_table("messages")
