@@ -6,7 +6,7 @@ import click
 
 from amplify import worker
 from amplify.cli.starting import prepare
-from amplify.core import bulk, logs
+from amplify.core import bulk, logs, parent
 from amplify.core.settings import load
 
 
@@ -18,6 +18,8 @@ def command(supervised: bool) -> None:
     os.nice(settings.worker_nice)  # people who click or look at a page come first
     logs.configure(settings, process="worker")
     bulk.expect_many_rows()
-    if not supervised:
+    if supervised:
+        parent.end_with_it()
+    else:
         prepare(settings)
     worker.run_until_told(worker.Worker(settings))

@@ -33,6 +33,12 @@ class Served:
         with urllib.request.urlopen(self.address + path, timeout=10) as answer:  # noqa: S310
             return str(answer.read().decode())
 
+    def answers(self) -> bool:
+        try:
+            return bool(self.get("/healthz"))
+        except OSError:
+            return False
+
     def until(self, said: Callable[[], Any]) -> Any:
         end = time.monotonic() + PATIENCE_SECONDS
         while not (answer := said()):
@@ -76,6 +82,14 @@ def test_one_command_is_a_complete_install_that_heals_and_stops(served: Served) 
     assert "worker stopped" in served.log.read_text()
     with pytest.raises(ProcessLookupError):
         os.kill(served.workers()[-1], 0)
+
+
+def test_nobody_stays_behind_when_it_is_killed(served: Served) -> None:
+    served.until(served.workers)
+    served.process.kill()
+    served.process.communicate()
+    served.until(lambda: not served.answers())
+    served.until(lambda: '"worker stopped"' in served.log.read_text())
 
 
 def test_pages_can_be_served_without_a_worker(environment: dict[str, str], tmp_path: Path) -> None:
