@@ -16,7 +16,7 @@ import threading
 import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import UUID
 
@@ -28,6 +28,7 @@ from amplify import front
 from amplify.core import schema
 from amplify.tracking.models import Click
 from amplify.tracking.recorder import Recorder, Row
+from bench.contenders import family
 from tests.delivery.mailserver import free_port
 from tests.faults import worker
 from tests.tracking.world import CHROME, make_world
@@ -93,33 +94,66 @@ class Clickers:
             writer.close()
 
 
-@contextmanager
-def serving(database: str, folder: Path, target: str) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
-    """The front under granian, which starts its process again when it dies; gives the port and granian itself."""
-    port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMPLIFY_", "PROMETHEUS_"))}
-    environ = {**kept, "AMPLIFY_DATABASE_URL": database, "AMPLIFY_DATA_DIR": str(folder), "AMPLIFY_ENV": "test"}
-    options = ("--interface", "rsgi", "--factory", "--no-ws", "--respawn-failed-workers", "--respawn-interval", "0.1")
-    with (folder / "web.log").open("ab") as log:
-        command = [sys.executable, "-m", "granian", *options, "--port", str(port), "--log-level", "warning", target]
-        child = subprocess.Popen(command, env=environ, stdout=log, stderr=log)  # noqa: S603
+class Web:
+    """The front under granian, on a port that stays its own."""
+
+    def __init__(self, database: str, folder: Path, target: str) -> None:
+        self.port = free_port()
+        self._log = folder / "web.log"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AMPLIFY_", "PROMETHEUS_"))}
+        mine = {"AMPLIFY_DATABASE_URL": database, "AMPLIFY_DATA_DIR": str(folder), "AMPLIFY_ENV": "test"}
+        self._environ = {**kept, **mine}
+        options = ("--interface", "rsgi", "--factory", "--no-ws", "--log-level", "warning")
+        self._command = [sys.executable, "-m", "granian", *options, "--port", str(self.port), target]
+
+    def start(self) -> None:
+        """By us: granian itself gives up on what dies twice within some seconds."""
+        with self._log.open("ab") as log:
+            self._granian = subprocess.Popen(self._command, env=self._environ, stdout=log, stderr=log)  # noqa: S603
+
+    def freeze(self) -> None:
+        """From the moment this returns, nobody is answered any more."""
+        pids = list(family(self._granian.pid))
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        until(lambda: all(_is_still(pid) for pid in pids))
+
+    def die(self) -> None:
+        """By kill -9."""
+        kill_all(self._granian)
+
+    def stop(self) -> None:
+        """As one does."""
+        self._granian.terminate()
         try:
-            yield port, child
-        finally:
-            child.terminate()
-            try:
-                child.wait(20)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            self._granian.wait(20)
+        except subprocess.TimeoutExpired:
+            self.die()
 
 
-def kill_web(parent: "subprocess.Popen[bytes]") -> None:
-    """kill -9 to the process that answers (multiprocessing has a second one, which tracks resources)."""
-    for file in Path(f"/proc/{parent.pid}/task").glob("*/children"):
-        for pid in map(int, file.read_text().split()):
-            if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
+def _is_still(pid: int) -> bool:
+    """Whether each thread of this process is stopped, or waits for the disk and will be when it comes back."""
+    states = [file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state in "TtDZ" for state in states)
+
+
+def kill_all(parent: "subprocess.Popen[bytes]") -> None:
+    """kill -9 to a process and its children; to itself first, for it would start them again."""
+    for pid in family(parent.pid):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    parent.wait()
+
+
+@contextmanager
+def serving(database: str, folder: Path, target: str) -> Iterator[Web]:
+    """The front, which answers until it is killed or the block ends."""
+    web = Web(database, folder, target)
+    web.start()
+    try:
+        yield web
+    finally:
+        web.stop()
 
 
 def until(what: Callable[[], bool]) -> float:
@@ -157,14 +191,15 @@ def kills(plan: worker.Plan, number: int, bug: str = "") -> worker.Row:
     recoveries: list[float] = []
     wrongs: list[str] = []
     target = "tests.faults.web:hasty" if bug else "amplify.front:create"
-    with serving(database, folder, target) as (port, web), Clickers(port, code) as people:
+    with serving(database, folder, target) as web, Clickers(web.port, code) as people:
         for _kill in range(number):
             seen = len(people.acknowledged)
             recoveries.append(until(lambda: len(people.acknowledged) > seen + CONNECTIONS))  # noqa: B023  called at once
             time.sleep(dice.uniform(0.05, 0.5))
-            kill_web(web)
+            web.die()
             if bug and (wrongs := audit(engine, people.acknowledged[:], len(recoveries))):
                 break
+            web.start()
         if not bug:
             seen = len(people.acknowledged)
             until(lambda: len(people.acknowledged) > seen + CONNECTIONS)
