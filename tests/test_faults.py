@@ -1,4 +1,4 @@
-"""A short form of `python3 run.py faults worker`: few kills, one planted bug, and the auditor's own eyesight."""
+"""A short form of `python3 run.py faults ...`: few kills, some planted bugs, and the auditor's own eyesight."""
 
 import re
 from argparse import Namespace
@@ -10,7 +10,7 @@ import pytest
 
 import amplify
 from amplify.delivery.sending import GROUP
-from tests.faults import boards, campaign, clock, power
+from tests.faults import boards, campaign, clock, power, web
 from tests.faults.audit import Evidence, Owed, repeats, wrongs
 from tests.faults.sink import Copy
 from tests.faults.worker import Plan, Row, kills, noted_before_sent, noted_too_late
@@ -66,6 +66,12 @@ def test_the_campaigns_faults_know_every_failpoint_on_the_way_of_a_push() -> Non
 def test_workers_killed_while_they_fold_leave_boards_as_a_rebuild_makes_them(plan: Plan) -> None:
     assert boards.kills(plan, 1, bug="noted-after-folded").ok
     held = boards.kills(plan, 2)
+    assert (held.wrongs, held.kills) == ([], 2)
+
+
+def test_the_web_process_killed_under_load_loses_no_click_that_it_acknowledged(plan: Plan) -> None:
+    assert web.kills(plan, 5, bug="told-before-stored").ok
+    held = web.kills(plan, 2)
     assert (held.wrongs, held.kills) == ([], 2)
 
 
