@@ -36,8 +36,9 @@ def test_a_worker_that_calls_mails_sent_too_early_is_caught(plan: Plan) -> None:
 
 
 def test_a_worker_that_notes_more_than_a_group_too_late_is_caught(plan: Plan) -> None:
-    row = noted_too_late(plan)
-    assert any("nobody died before they were noted" in wrong for wrong in row.wrongs), row.wrongs
+    """On a busy machine it may be killed too late itself, and has then done no harm: three are tried."""
+    rows = (noted_too_late(replace(plan, folder=plan.folder / str(turn))) for turn in range(3))
+    assert any("nobody died before they were noted" in wrong for row in rows for wrong in row.wrongs)
 
 
 def test_clock_workers_and_pages_die_in_a_campaign_and_nothing_is_lost_or_doubled(plan: Plan) -> None:
