@@ -142,8 +142,8 @@ def _place_sql(database: str, levels: Levels) -> str:
     ahead = "(score_log > mine OR (tie, reached_at, advocate_id) < (by_rule, since, id))"
     once = "AS" if database == "sqlite" else "AS MATERIALIZED"  # else PostgreSQL works `fine` out in each part
     above = " UNION ALL ".join(_ranges_above(level, levels) for level in range(len(levels)))
-    # From what is above to the counts, not the other way: an outer join keeps SQLite to that. The sum is one of people,
-    # short numbers: of longer ones PostgreSQL would make decimals first.
+    # A look into the index for each range, whatever the database believes of its tables: as a join, PostgreSQL read all
+    # counts while it took the table for empty. CAST: of longer numbers it would make decimals first.
     return f"""
         WITH me {once} (
           SELECT score_log AS mine, tie AS by_rule, reached_at AS since, advocate_id AS id,
@@ -151,9 +151,9 @@ def _place_sql(database: str, levels: Levels) -> str:
           {on_board} advocate_id = {advocate} AND score_log IS NOT NULL),
         above AS ({above})
         SELECT 1
-          + (SELECT coalesce(sum(CAST(n AS INTEGER)), 0) FROM above
-             LEFT JOIN {ScoreCount.__tablename__}
-               ON board_id = {board} AND level = of_level AND bucket > low AND bucket < high)
+          + (SELECT sum((
+               SELECT CAST(coalesce(sum(CAST(n AS INTEGER)), 0) AS INTEGER) FROM {ScoreCount.__tablename__}
+               WHERE board_id = {board} AND level = of_level AND bucket > low AND bucket < high)) FROM above)
           + (SELECT count(*) {on_board} {inside} AND {ahead}), mine, by_rule, since
         FROM me"""  # noqa: S608 (numbers and names of ours)
 
