@@ -83,9 +83,6 @@ class Client:
             journey.execute_command(*command)
         return list(journey.execute())
 
-    def close(self) -> None:
-        self._client.close()
-
 
 def _packed(words: tuple[object, ...]) -> bytes:
     texts = [str(word).encode() for word in words]
