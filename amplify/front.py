@@ -144,7 +144,14 @@ class Front:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)  # the answers themselves leave by granian's threads
 
-    async def __rsgi__(self, scope: Scope, protocol: Any) -> None:
+    def __rsgi__(self, scope: Scope, protocol: Any) -> Awaitable[None]:
+        try:
+            clicked = self._known_click(scope, protocol)
+        except Exception:  # it is met again there, and said
+            clicked = None
+        return clicked or self._serve(scope, protocol)
+
+    async def _serve(self, scope: Scope, protocol: Any) -> None:
         self._in_work += 1
         try:
             if scope.path.startswith(PATH):
@@ -168,6 +175,18 @@ class Front:
 
     # Links.
 
+    def _known_click(self, scope: Scope, protocol: Any) -> "asyncio.Future[None] | None":
+        """A click that needs its row on disk and nothing else; done once it is answered. None of anything else.
+
+        Nearly all are of this kind, and a future is all that is kept for one: no coroutine.
+        """
+        path = scope.path
+        if not path.startswith(PATH) or (target := self._links.get(path[len(PATH) :])) is None:
+            return None
+        now = self._now()
+        hit = self._person(scope, target, now)
+        return None if hit is None or self._salt[0] != now.date() else self._store(target, hit, scope, protocol)
+
     async def _link(self, scope: Scope, protocol: Any) -> None:
         code = scope.path[len(PATH) :]
         if "/" in code:
@@ -176,18 +195,19 @@ class Front:
         target = self._links.get(code) or await self._links.ask(code)
         if target is None and (wait := self._guesses.wait_seconds(self._network(scope))):
             self._refuse(scope, protocol, 429, ceil(wait))
-            return
-        if target is not None and (hit := self._plain_hit(scope)):
-            now = self._now()
-            if decide(hit, target, now).kind == "redirect":
-                self._crowd.click(self._turn)
-                token = uuid7_digits()
-                stored = await self._store(token, target, hit, scope, now)
-                address = with_click(target.url, dashed(token) if stored else None)
-                protocol.response_empty(302, [("location", address), *WAY_ON])
-                return
-        body = await bridge.read_body(scope, protocol, lambda: 0, 0)
-        await self._loop.run_in_executor(self._threads, self._run, scope, body, protocol)
+        elif target is not None and (hit := self._person(scope, target, now := self._now())):
+            if await self._has_salt(target, now):
+                await self._store(target, hit, scope, protocol)
+            else:
+                _lead_on(protocol, target.url, None)
+        else:
+            body = await bridge.read_body(scope, protocol, lambda: 0, 0)
+            await self._loop.run_in_executor(self._threads, self._run, scope, body, protocol)
+
+    def _person(self, scope: Scope, target: Target, now: datetime) -> Hit | None:
+        """What a person said who is to be led on from here; None if that, or anything else, is the page's to say."""
+        hit = self._plain_hit(scope)
+        return hit if hit and decide(hit, target, now).kind == "redirect" else None
 
     def _plain_hit(self, scope: Scope) -> Hit | None:
         """The facts of a request; None if anything is special about it, which is the page's to answer."""
@@ -209,27 +229,40 @@ class Front:
             self._text = text_of(self._instant)
         return self._instant
 
-    def _store(self, token: str, target: Target, hit: Hit, scope: Scope, at: datetime) -> Awaitable[bool]:
-        """Store this click with the next group; says whether it is on disk."""
-        if self._salt[0] != at.date():
-            return self._store_on_a_new_day(token, target, hit, scope, at)
+    def _store(self, target: Target, hit: Hit, scope: Scope, protocol: Any) -> "asyncio.Future[None]":
+        """Store this click with the next group, then lead the person on; that is when the future is done."""
+        self._crowd.click(self._turn)
+        answered: asyncio.Future[None] = self._loop.create_future()
+        token = uuid7_digits()
+
+        def told(stored: bool) -> None:
+            self._in_work -= 1
+            _lead_on(protocol, target.url, token if stored else None)
+            if not answered.done():  # a visitor who hung up; the click is a fact all the same
+                answered.set_result(None)
+
         visitor = visitors.key_of(self._secret, self._salt[1], self._network(scope), hit.user_agent)
         country = country_of(scope.headers.get(self._country_header)) if self._country_header else ""
-        return self._clicks.record(
+        self._in_work += 1
+        self._clicks.record(
             (
                 token, target.link_id, self._text, hit.method, hit.user_agent, hit.referrer_host, hit.language, country,
                 visitor, hit.purpose, hit.gpc, hit.is_own,
-            )
+            ),
+            told,
         )  # fmt: skip
+        return answered
 
-    async def _store_on_a_new_day(self, token: str, target: Target, hit: Hit, scope: Scope, at: datetime) -> bool:
+    async def _has_salt(self, target: Target, at: datetime) -> bool:
+        """Whether this day's salt is at hand. Without it no click can be stored: the database is away."""
         try:
-            self._salt = (at.date(), await self._salt_of(at))
-        except Exception as error:  # the day's salt cannot be had: the database is away
+            if self._salt[0] != at.date():
+                self._salt = (at.date(), await self._salt_of(at))
+        except Exception as error:  # whatever it is: people are led on, and the loss is said
             LOST.inc()
             log.exception("a click was lost", link_id=target.link_id, error=type(error).__name__)
             return False
-        return await self._store(token, target, hit, scope, at)
+        return True
 
     def _network(self, scope: Scope) -> str:
         return _prefix(client_address(scope, self._settings.proxies))
@@ -319,6 +352,11 @@ class Front:
             code, detail = REFUSALS[status]
             response = self._app.process_response(problems.answer(problems.Problem(status, code, str(detail))))
             return response.headers.to_wsgi_list(), response.get_data()
+
+
+def _lead_on(protocol: Any, url: str, token: str | None) -> None:
+    with suppress(Exception):  # hung up
+        protocol.response_empty(302, [("location", with_click(url, dashed(token) if token else None)), *WAY_ON])
 
 
 _prefix = lru_cache(maxsize=10_000)(visitors.prefix)

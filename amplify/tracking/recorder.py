@@ -9,7 +9,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime
@@ -30,6 +30,8 @@ COLUMNS = [column for column in TABLE.columns if not column.primary_key]
 # The values of COLUMNS in their order, as both databases take them: texts, numbers and truths. The token is its 32
 # hexadecimal digits, the instant the text of `text_of`.
 Row = tuple[str | int, ...]
+# Told, once and on the loop, whether a click is on disk.
+Told = Callable[[bool], None]
 
 # A slow commit stalls every connection of the loop for as long: from there on a thread is cheaper. Not sooner: with a
 # thread, loop and writer wait for the interpreter by turns (a group of thirty, of which the disk took 0.3 ms: 9,500
@@ -177,22 +179,20 @@ class Recorder:
         self._writers, self._idle = writers, list(writers)
         self._mean_seconds = 0.0
         self._rows: list[Row] = []
-        self._waiting: list[asyncio.Future[bool]] = []
+        self._told: list[Told] = []
         self._is_called = self._is_stuck = False
         self._threads = ThreadPoolExecutor(len(writers), thread_name_prefix="clicks")
 
-    def record(self, row: Row) -> "asyncio.Future[bool]":
-        """Store this click with the next group. The future says whether it is on disk."""
-        stored: asyncio.Future[bool] = self._loop.create_future()
+    def record(self, row: Row, told: Told) -> None:
+        """Store this click with the next group; `told` hears of it. It must not raise: others wait behind it."""
         if self._is_stuck:
             LOST.inc()
-            stored.set_result(False)
-            return stored
+            told(False)
+            return
         self._rows.append(row)
-        self._waiting.append(stored)
+        self._told.append(told)
         if not self._is_called:
             self._call()
-        return stored
 
     def _call(self) -> None:
         if self._rows and self._idle and not self._is_called:
@@ -204,30 +204,30 @@ class Recorder:
         if not self._rows:
             return
         rows, self._rows = self._rows[:MOST_ROWS], self._rows[MOST_ROWS:]
-        waiting, self._waiting = self._waiting[:MOST_ROWS], self._waiting[MOST_ROWS:]
+        told, self._told = self._told[:MOST_ROWS], self._told[MOST_ROWS:]
         write = self._idle.pop()
-        if not (self._is_inline() and self._try_inline(write, rows, waiting)):
-            self._in_thread(write, rows, waiting)
+        if not (self._is_inline() and self._try_inline(write, rows, told)):
+            self._in_thread(write, rows, told)
         self._call()
 
     def _is_inline(self) -> bool:
         return self._may_inline and self._mean_seconds < SLOW_SECONDS
 
-    def _try_inline(self, write: Writer, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> bool:
+    def _try_inline(self, write: Writer, rows: Sequence[Row], told: list[Told]) -> bool:
         try:
             seconds = self._commit(write, rows, 0.0)
         except Busy:
             return False
-        self._done(write, waiting, seconds)
+        self._done(write, told, seconds)
         return True
 
-    def _in_thread(self, write: Writer, rows: Sequence[Row], waiting: Sequence["asyncio.Future[bool]"]) -> None:
-        alarm = self._loop.call_later(PATIENCE_SECONDS, self._give_up, waiting)
+    def _in_thread(self, write: Writer, rows: Sequence[Row], told: list[Told]) -> None:
+        alarm = self._loop.call_later(PATIENCE_SECONDS, self._give_up, told)
         commit = self._loop.run_in_executor(self._threads, self._commit_or_lose, write, rows)
 
         def done(commit: "asyncio.Future[float | None]") -> None:
             alarm.cancel()
-            self._done(write, waiting, commit.result())
+            self._done(write, told, commit.result())
 
         commit.add_done_callback(done)
 
@@ -255,21 +255,22 @@ class Recorder:
             LOST.inc(clicks)
             log.error("clicks lost", clicks=clicks, error=reason, exc_info=reason not in ("busy", "patience"))
 
-    def _give_up(self, in_work: Sequence["asyncio.Future[bool]"]) -> None:
+    def _give_up(self, in_work: list[Told]) -> None:
         """A group is not done after all our patience: lead everybody on, and write nothing more until it is.
 
         Whether the group itself is stored will be counted when it is known. Nobody is told that it was.
         """
         self._is_stuck = True
         self._lose(len(self._rows), "patience")
-        _answer([*in_work, *self._waiting], False)
-        self._rows, self._waiting = [], []
+        _tell(in_work, False)
+        _tell(self._told, False)
+        self._rows = []
 
-    def _done(self, write: Writer, waiting: Sequence["asyncio.Future[bool]"], seconds: float | None) -> None:
-        """A group is on disk, which took so long; None: it is lost."""
+    def _done(self, write: Writer, told: list[Told], seconds: float | None) -> None:
+        """A group is on disk, which took so long; None: it is lost. Who was given up has been told already."""
         if seconds is not None:
             self._mean_seconds += FRESHNESS * (min(seconds, LONGEST_SECONDS) - self._mean_seconds)
-        _answer(waiting, seconds is not None)
+        _tell(told, seconds is not None)
         self._idle.append(write)
         self._is_stuck = False
         self._call()
@@ -279,15 +280,16 @@ class Recorder:
         self._threads.shutdown()
         for start in range(0, len(self._rows), MOST_ROWS):
             self._commit_or_lose(self._writers[0], self._rows[start : start + MOST_ROWS])
-        self._rows, self._waiting = [], []
+        self._rows, self._told = [], []
         for writer in self._writers:
             writer.close()
 
 
-def _answer(waiting: Sequence["asyncio.Future[bool]"], stored: bool) -> None:
-    for future in waiting:
-        if not future.done():  # given up, or a visitor who hung up; the click is a fact all the same
-            future.set_result(stored)
+def _tell(told: list[Told], stored: bool) -> None:
+    """Tell each, and nobody twice."""
+    for tell in told:
+        tell(stored)
+    told.clear()
 
 
 def recorder_for(engine: Engine, loop: asyncio.AbstractEventLoop) -> Recorder:

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session
 from amplify import front
 from amplify.core import schema
 from amplify.tracking.models import Click
-from amplify.tracking.recorder import Recorder, Row
+from amplify.tracking.recorder import Recorder, Row, Told
 from bench.contenders import family
 from tests.delivery.mailserver import free_port
 from tests.faults import worker
@@ -41,13 +41,11 @@ TOKEN = re.compile(rb"amplify_click=([0-9a-f-]{36})")
 def hasty() -> front.Front:
     """The planted bug: a front that answers at once and stores a little later."""
 
-    def record(self: Recorder, row: Row) -> "asyncio.Future[bool]":
+    def record(self: Recorder, row: Row, told: Told) -> None:
         self._rows.append(row)
-        self._waiting.append(self._loop.create_future())
+        self._told.append(lambda _stored: None)
         self._loop.call_later(0.05, self._call)
-        told: asyncio.Future[bool] = self._loop.create_future()
-        told.set_result(True)
-        return told
+        told(True)
 
     Recorder.record = record  # type: ignore[method-assign]
     return front.create()
