@@ -1,9 +1,10 @@
 """How much a round of the worker moves in one transaction, and how long it then leaves the database to others.
 
 PostgreSQL lets a worker write beside everybody else: there a round with a heap of work moves more in each transaction,
-which costs less for each row, as long as a transaction is short enough for boards that are live. SQLite has one writer:
-whoever holds it keeps the clicks waiting, so there rounds take turns, hold it for some hundredths of a second, and step
-aside while somebody else wants it; while nobody does, a turn may be longer.
+which costs less for each row, as long as a transaction is short enough for boards that are live. But processors are
+few, and the server works for a worker as eagerly as for those who click: after such a turn a round steps back.
+SQLite has one writer: whoever holds it keeps the clicks waiting, so there rounds take turns, hold it for some
+hundredths of a second, and step aside while somebody else wants it; while nobody does, a turn may be longer.
 """
 
 import threading
@@ -27,12 +28,15 @@ LOOK_SECONDS = 0.02
 # On PostgreSQL: how long a transaction may take, and how many rows it may move. One that took less than IDLE_SECONDS
 # had little to do, and says nothing about how long many rows take.
 FREE_SECONDS, FREE_ROWS, IDLE_SECONDS = 0.4, 5_000, 0.02
+# How many times as long a round then rests.
+FREE_REST = 1.0
 
 
 class Free:
-    """Nobody is kept waiting."""
+    """Nobody is kept waiting for a lock."""
 
-    def __init__(self) -> None:
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
         self._rows: dict[str, float] = {}
 
     @contextmanager
@@ -44,6 +48,7 @@ class Free:
         took = time.monotonic() - began
         if took > IDLE_SECONDS:
             self._rows[name] = _within(rows * min(2.0, FREE_SECONDS / took), FREE_ROWS)
+            self._stopping.wait(min(took, FREE_SECONDS) * FREE_REST)
 
 
 def _within(rows: float, most: int) -> float:
@@ -86,4 +91,4 @@ class Polite:
 
 def pace_for(file: Path | None, stopping: threading.Event) -> Free | Polite:
     """`file` is SQLite's; None on PostgreSQL."""
-    return Free() if file is None else Polite(file, stopping)
+    return Free(stopping) if file is None else Polite(file, stopping)

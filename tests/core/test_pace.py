@@ -1,4 +1,4 @@
-"""The worker leaves SQLite's one writer to others while they want it, and only then."""
+"""The worker leaves SQLite's one writer, and on PostgreSQL the processors, to others while they want them."""
 
 import sqlite3
 import threading
@@ -10,6 +10,7 @@ import pytest
 
 from amplify.core import pace
 from amplify.core.pace import (
+    FREE_REST,
     FREE_ROWS,
     FREE_SECONDS,
     IDLE_SECONDS,
@@ -44,6 +45,15 @@ def test_on_postgresql_a_heap_of_work_moves_more_at_a_time_until_that_takes_too_
     pass_a_turn(free, 2 * FREE_SECONDS)
     assert pass_a_turn(free) <= FREE_ROWS // 2
     assert pass_a_turn(free, name="other") == MOST_ROWS
+
+
+def test_on_postgresql_a_heap_of_work_is_followed_by_a_rest_that_ends_with_the_worker() -> None:
+    stopping = threading.Event()
+    free = Free(stopping)
+    assert seconds_of_a_turn(free, IDLE_SECONDS / 2) < IDLE_SECONDS * 2
+    assert seconds_of_a_turn(free, 0.3) >= 0.3 * (1 + FREE_REST)
+    stopping.set()
+    assert seconds_of_a_turn(free, 0.3) < 0.3 * (1 + FREE_REST)
 
 
 def test_quick_turns_may_move_more_and_slow_ones_less(file: Path) -> None:
@@ -87,7 +97,7 @@ def test_a_turn_is_short_while_somebody_writes_and_longer_while_nobody_does(
     assert pass_a_turn(polite, TURN_SECONDS) == 2 * busy
 
 
-def seconds_of_a_turn(polite: Polite, seconds: float) -> float:
+def seconds_of_a_turn(polite: Polite | Free, seconds: float) -> float:
     began = time.monotonic()
     pass_a_turn(polite, seconds)
     return time.monotonic() - began
