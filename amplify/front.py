@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from amplify.app import create_app
-from amplify.core import bridge, clock, parent, problems
+from amplify.core import bridge, clock, parent, problems, slices
 from amplify.core.bridge import Scope
 from amplify.core.db import db, reading
 from amplify.core.i18n import LANGUAGES, best_language
@@ -374,5 +374,6 @@ def client_address(scope: Scope, proxies: int) -> str:
 def create() -> Front:
     """For granian: the front of an installation with the settings in force, in a process that ends with granian."""
     parent.end_with_it()
+    slices.ask_for_short()
     settings = load()
     return Front(create_app(settings), settings)
