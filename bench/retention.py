@@ -28,8 +28,8 @@ from bench.report import table
 
 LINKS = 1_000
 COLUMNS = ("database", "removed", "seconds", "per second", "transactions", "median ms", "99 of 100 ms", "longest ms")
-VERDICTS = """INSERT INTO click_verdicts (click_id, verdict, rule, rules_version, judged_at)
-SELECT id, 'human', 'first-click', 1, at FROM clicks"""
+VERDICTS = """INSERT INTO click_verdicts (click_id, link_id, verdict, rule, rules_version, judged_at)
+SELECT id, link_id, 'human', 'first-click', 1, at FROM clicks"""
 COUNTS = """INSERT INTO click_counts (link_id, hour, verdict, rule, brand_id, n, removed)
 SELECT link_id, {hour}, 'human', 'first-click', :brand, count(*), 0 FROM clicks GROUP BY 1, 2"""
 HOURS = {

@@ -89,8 +89,8 @@ def learn_devices(session: Session, advocate_ids: Collection[int]) -> None:
     """Keep the visitor keys under which these advocates followed their own links; whoever shares one is touched too."""
     own = (
         sa.select(ShareLink.brand_id, Click.visitor, ShareLink.advocate_id, Click.at)
-        .join(Click, Click.link_id == ShareLink.id)
-        .join(ClickVerdict, ClickVerdict.click_id == Click.id)
+        .join(ClickVerdict, ClickVerdict.link_id == ShareLink.id)
+        .join(Click, Click.id == ClickVerdict.click_id)
         .where(is_among(session, ShareLink.advocate_id, advocate_ids), ClickVerdict.verdict == "self", Click.is_own)
         # Hardly any link has such clicks: the others' are not gone through.
         .where(sa.exists().where(ClickCount.link_id == ShareLink.id, ClickCount.verdict == "self"))

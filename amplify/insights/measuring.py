@@ -202,12 +202,10 @@ def _figures(value: Any) -> list[tuple[str, Any]]:
 
 
 def _clicks(shared: sa.CTE, until: datetime) -> sa.Select[Any]:
-    human = sa.and_(ClickVerdict.click_id == Click.id, ClickVerdict.verdict == "human")
-    found = sa.select(shared.c.advocate_id, sa.func.count().label("clicks")).join(
-        Click, Click.link_id == shared.c.link_id
-    )
+    human = sa.and_(ClickVerdict.link_id == shared.c.link_id, ClickVerdict.verdict == "human")
+    found = sa.select(shared.c.advocate_id, sa.func.count().label("clicks")).join(ClickVerdict, human)
     inside = Click.at >= shared.c.since, Click.at <= until
-    return found.join(ClickVerdict, human).where(*inside).group_by(shared.c.advocate_id)
+    return found.join(Click, Click.id == ClickVerdict.click_id).where(*inside).group_by(shared.c.advocate_id)
 
 
 def _orders(shared: sa.CTE, until: datetime, currency: str) -> sa.Select[Any]:

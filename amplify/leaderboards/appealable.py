@@ -154,9 +154,9 @@ def _order(session: Session, brand_id: int, number: int) -> dict[str, Any] | Non
 
 def _clicks(advocate_id: int, verdict: str) -> sa.Select[Any]:
     columns: tuple[Any, ...] = (Click.id, Click.at, ShareLink.channel, ClickVerdict.rule)
-    joined = sa.select(*columns).join_from(ShareLink, Click, Click.link_id == ShareLink.id)
-    judged = joined.join(ClickVerdict, ClickVerdict.click_id == Click.id)
-    return judged.where(ShareLink.advocate_id == advocate_id, ClickVerdict.verdict == verdict).order_by(Click.id.desc())
+    judged = sa.select(*columns).join_from(ShareLink, ClickVerdict, ClickVerdict.link_id == ShareLink.id)
+    joined = judged.join(Click, Click.id == ClickVerdict.click_id)
+    return joined.where(ShareLink.advocate_id == advocate_id, ClickVerdict.verdict == verdict).order_by(Click.id.desc())
 
 
 def _orders(advocate_id: int, attribution: str) -> sa.Select[Any]:

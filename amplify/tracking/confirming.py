@@ -25,6 +25,7 @@ def take_back_confirmations(session: Session, lost: Sequence[ClickFacts], *, unt
     for click in lost:
         if sharing.unconfirm(session, click.link_id, click.id) is None:
             continue
-        later = sa.select(*SEEN).where(Click.link_id == click.link_id, Click.id > click.id, Click.id <= until)
-        human = later.join(ClickVerdict, ClickVerdict.click_id == Click.id).where(ClickVerdict.verdict == "human")
-        confirm_shares(session, [Seen(*row) for row in session.execute(human.order_by(Click.id).limit(1))])
+        number, link_id, verdict = ClickVerdict.click_id, ClickVerdict.link_id, ClickVerdict.verdict
+        later = sa.select(*SEEN).join(ClickVerdict, number == Click.id).where(number > click.id, number <= until)
+        human = later.where(link_id == click.link_id, verdict == "human").order_by(number).limit(1)
+        confirm_shares(session, [Seen(*row) for row in session.execute(human)])

@@ -83,10 +83,10 @@ def waiting(session: Session, *which: sa.ColumnElement[bool]) -> sa.Subquery:
 
 def _recount(session: Session, link_ids: Collection[int] | None) -> Counter[Cell]:
     query = (
-        sa.select(Click.link_id, Click.at, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
-        .join(ClickVerdict, ClickVerdict.click_id == Click.id)
-        .join(ShareLink, ShareLink.id == Click.link_id)
-        .where(*([Click.link_id.in_(link_ids)] if link_ids is not None else []))
+        sa.select(ClickVerdict.link_id, Click.at, ClickVerdict.verdict, ClickVerdict.rule, ShareLink.brand_id)
+        .join(Click, Click.id == ClickVerdict.click_id)
+        .join(ShareLink, ShareLink.id == ClickVerdict.link_id)
+        .where(*([ClickVerdict.link_id.in_(link_ids)] if link_ids is not None else []))
     )
     rows = session.execute(query.execution_options(yield_per=BATCH))
     return Counter(Cell(link, hour_of(at), verdict, rule, brand) for link, at, verdict, rule, brand in rows)

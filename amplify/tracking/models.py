@@ -21,7 +21,8 @@ class Click(Base):
     """One request of a tracked link, as it came; never changed. No IP address: `visitor` is a daily-salted hash.
 
     No foreign key to the link, which is never deleted: PostgreSQL took as long to look for it as to store the click.
-    Nor has what is derived of clicks, here below; conversions, which others tell us, have them.
+    Nor has what is derived of clicks, here below; conversions, which others tell us, have them. No index by link
+    either: each click would write to another page of it. A link's clicks are found by their verdicts (decision 11).
     """
 
     __tablename__ = "clicks"
@@ -29,7 +30,7 @@ class Click(Base):
 
     id: Mapped[PrimaryKey]
     token: Mapped[uuid.UUID] = mapped_column(sa.Uuid, default=uuid7)  # travels to the landing page
-    link_id: Mapped[int] = mapped_column(BigId, index=True)
+    link_id: Mapped[int] = mapped_column(BigId)
     at: Mapped[Instant] = mapped_column(default=clock.now)
     method: Mapped[str] = mapped_column(sa.String(8))
     user_agent: Mapped[str] = mapped_column(sa.String(400), default="")
@@ -64,9 +65,10 @@ class ClickVerdict(Base):
     """What a click was, by which rule: see verdicts.VERDICTS. Can be derived again."""
 
     __tablename__ = "click_verdicts"
-    __table_args__ = (by_month("click_id"),)
+    __table_args__ = (sa.Index("ix_click_verdicts_link", "link_id", "click_id"), by_month("click_id"))
 
     click_id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=False)
+    link_id: Mapped[int] = mapped_column(BigId)  # the click's, by which its clicks are found
     verdict: Mapped[Text40]
     rule: Mapped[Text80]
     rules_version: Mapped[int] = mapped_column(sa.Integer)

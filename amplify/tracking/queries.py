@@ -15,7 +15,7 @@ from amplify.core.i18n import lazy_gettext as _l
 from amplify.customers.models import Customer
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.sharing.outcomes import Figure
-from amplify.tracking import counting
+from amplify.tracking import counting, cursors
 from amplify.tracking.models import Click, ClickCount, ClickVerdict, Conversion
 
 PAGE = 50
@@ -91,16 +91,18 @@ def hours(session: Session, link_id: int, since: int) -> Sequence[tuple[int, int
 
 
 def clicks(session: Session, link_id: int, limit: int = 100) -> Sequence[Any]:
-    """The latest clicks of a link, each with its verdict and rule: at, user_agent, referrer_host, language, ..."""
-    columns = (Click.at, Click.method, Click.user_agent, Click.referrer_host, Click.language)
-    query = (
-        sa.select(*columns, ClickVerdict.verdict, ClickVerdict.rule, ClickVerdict.rules_version)
-        .outerjoin(ClickVerdict, ClickVerdict.click_id == Click.id)
-        .where(Click.link_id == link_id)
-        .order_by(Click.id.desc())
-        .limit(limit)
-    )
-    return session.execute(query).all()
+    """The latest clicks of a link: at, user_agent, referrer_host, language, ..., each with its verdict and rule, if it
+    is judged already."""
+    columns: tuple[Any, ...] = (Click.at, Click.method, Click.user_agent, Click.referrer_host, Click.language)
+    said: tuple[Any, ...] = (ClickVerdict.verdict, ClickVerdict.rule, ClickVerdict.rules_version)
+    place = cursors.place_of(session, cursors.TRACKER)
+    unsaid = (sa.null().label(column.key) for column in said)
+    behind = sa.select(*columns, *unsaid).where(Click.id > place, Click.link_id == link_id)
+    waiting = session.execute(behind.order_by(Click.id.desc()).limit(limit)).all()
+    judged = sa.select(*columns, *said).join_from(ClickVerdict, Click, Click.id == ClickVerdict.click_id)
+    mine = judged.where(ClickVerdict.link_id == link_id, ClickVerdict.click_id <= place)
+    latest = mine.order_by(ClickVerdict.click_id.desc()).limit(limit - len(waiting))
+    return [*waiting, *session.execute(latest).all()]
 
 
 def recent(session: Session, brand_id: int, days: int = 30) -> tuple[int, int, int]:

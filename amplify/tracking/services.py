@@ -117,7 +117,7 @@ def _judge(session: Session, clicks: Sequence[Seen], position: int) -> None:
     judged = list(zip(clicks, found.verdicts, strict=True))
     ids = {click.link_id for click in clicks}
     links = {link.id: link for link in session.scalars(sa.select(ShareLink).where(ShareLink.id.in_(ids)))}
-    rows = [{"click_id": click.id, **as_row(verdict)} for click, verdict in judged]
+    rows = [{"click_id": click.id, "link_id": click.link_id, **as_row(verdict)} for click, verdict in judged]
     if insert_ignore(session, ClickVerdict, rows) == len(rows):
         cells = (counting.cell(click, one.name, one.rule, links[click.link_id].brand_id) for click, one in judged)
         counting.move(session, Counter(cells))

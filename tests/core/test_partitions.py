@@ -46,7 +46,8 @@ def a_click(session: Session, **fields: Any) -> Click:
     click = Click(**{"link_id": 1, "method": "GET", **fields})
     session.add(click)
     session.flush()
-    session.add(ClickVerdict(click_id=click.id, verdict="human", rule="first-click", rules_version=1))
+    said = {"verdict": "human", "rule": "first-click", "rules_version": 1}
+    session.add(ClickVerdict(click_id=click.id, link_id=click.link_id, **said))
     session.commit()
     return click
 

@@ -70,6 +70,21 @@ def test_links_are_sorted_and_paged(world: World) -> None:
     assert queries.links(world.session, world.brand.id, page=2)[0] == []
 
 
+def test_a_links_latest_clicks_are_told_once_each_judged_or_not(world: World) -> None:
+    link, other = world.link(world.advocate(), "x"), world.link(world.advocate(), "whatsapp")
+    agents = [f"{CHROME} {n}" for n in range(6)]
+    for n, agent in enumerate(agents):
+        click(world, link, visitor=n, agent=agent)
+        click(world, other, visitor=n)
+        if n == 3:
+            track(world.session, 100)
+    told = queries.clicks(world.session, link.id)
+    assert [row.user_agent for row in told] == agents[::-1]
+    assert [row.verdict for row in told] == [None, None, *["human"] * 4]
+    assert [row.user_agent for row in queries.clicks(world.session, link.id, 3)] == agents[:2:-1]
+    assert [row.user_agent for row in queries.clicks(world.session, link.id, 1)] == agents[:4:-1]
+
+
 def test_another_brands_link_is_404(world: World, staff: Client) -> None:
     other = make_world(world.session, "other")
     foreign = other.link(other.advocate())

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column(
             "click_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
+        sa.Column("link_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("verdict", sa.String(length=40), nullable=False),
         sa.Column("rule", sa.String(length=80), nullable=False),
         sa.Column("rules_version", sa.Integer(), nullable=False),
@@ -90,6 +91,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("click_id", name=op.f("pk_click_verdicts")),
         postgresql_partition_by="RANGE (click_id)",
     )
+    with op.batch_alter_table("click_verdicts", schema=None) as batch_op:
+        batch_op.create_index("ix_click_verdicts_link", ["link_id", "click_id"], unique=False)
+
     op.create_table(
         "clicks",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -109,9 +113,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_clicks_token")).ddl_if(dialect="sqlite"),
         postgresql_partition_by="RANGE (id)",
     )
-    with op.batch_alter_table("clicks", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_clicks_link_id"), ["link_id"], unique=False)
-
     op.create_table(
         "cursors",
         sa.Column("name", sa.String(length=80), nullable=False),
@@ -1718,10 +1719,10 @@ def downgrade() -> None:
 
     op.drop_table("first_clicks")
     op.drop_table("cursors")
-    with op.batch_alter_table("clicks", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_clicks_link_id"))
-
     op.drop_table("clicks")
+    with op.batch_alter_table("click_verdicts", schema=None) as batch_op:
+        batch_op.drop_index("ix_click_verdicts_link")
+
     op.drop_table("click_verdicts")
     with op.batch_alter_table("click_counts", schema=None) as batch_op:
         batch_op.drop_index("ix_click_counts_brand")
