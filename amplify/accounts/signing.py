@@ -77,13 +77,21 @@ def signing_key_of(session: Session, brand_id: int, key: str) -> SigningKey:
 
 
 def verify_signed(
-    session: Session, brand: Brand, key: str, headers: Mapping[str, str], body: bytes, secret_key: str
+    session: Session,
+    brand: Brand,
+    key: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    secret_key: str,
+    *,
+    tells_unknown: bool = False,
 ) -> SigningKey:
-    """The key that signed this body within the last five minutes. Raises Unauthorized, never saying what was wrong.
+    """The key that signed this body within the last five minutes. Raises Unauthorized, never saying what was wrong;
+    NotFound for a key that is not there, if `tells_unknown`.
 
     `headers` is looked up by lower-case and by given name: webhook-id, webhook-timestamp, webhook-signature.
     """
-    row = find_signing_key(session, brand.id, key)
+    row = signing_key_of(session, brand.id, key) if tells_unknown else find_signing_key(session, brand.id, key)
     if row is None or row.disabled_at is not None:
         raise _refused()
     message_id, stamp, signatures = (_header(headers, name) for name in ("id", "timestamp", "signature"))

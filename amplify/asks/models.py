@@ -3,10 +3,12 @@
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.db import Base, Instant, PrimaryKey, Text40, UtcDateTime
+from amplify.sharing.models import Advocate
 
 
 class Ask(Base):
@@ -34,6 +36,9 @@ class Ask(Base):
     shown_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     declined_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    advocate: Mapped[Advocate] = relationship()
+    campaign: Mapped[Campaign] = relationship()
 
 
 class AskRefusal(Base):

@@ -1,5 +1,6 @@
 """Who may be asked to share, and when: every rule has a name, and every refusal names its (rules 6, 10)."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -68,42 +69,43 @@ def may_leave(session: Session, brand: Brand, ask: Ask, campaign: Campaign, resp
         return "declined"
     if response.customer is None:
         return "no-address"
-    return _rules_out(session, response, response.customer) or _forbids_mail(session, brand, response.customer)
+    customer, since = response.customer, {"detractor-since": _low_score_since(response)}
+    return _state_of(customer) or _first_true(session, since) or _forbids_mail(session, brand, customer)
 
 
-def _rules_out(session: Session, response: Response, customer: Customer) -> str | None:
+def _state_of(customer: Customer) -> str | None:
     if customer.erased_at is not None:
         return "erased"
-    if customer.is_employee:
-        return "insider"
-    return "detractor-since" if _low_score_since(session, response) else None
+    return "insider" if customer.is_employee else None
 
 
 def _forbids_person(session: Session, brand: Brand, response: Response, now: datetime) -> str | None:
     customer = response.customer
     assert customer is not None  # noqa: S101 - the caller has looked
-    if rule := _rules_out(session, response, customer):
-        return rule
     asked_ever = sa.exists().where(Ask.advocate_id == Advocate.id, Advocate.customer_id == customer.id)
-    rules: tuple[tuple[str, sa.ColumnElement[bool]], ...] = (
-        ("declined", Ask.declined_at > now - timedelta(days=brand.declined_rest_days)),
-        ("contact-budget", Ask.created_at > now - timedelta(days=brand.ask_every_days)),
-    )
-    for rule, happened in rules:
-        if session.scalar(sa.select(asked_ever.where(happened))):
-            return rule
-    return None
+    rested, spared = (timedelta(days=days) for days in (brand.declined_rest_days, brand.ask_every_days))
+    happened = {
+        "detractor-since": _low_score_since(response),
+        "declined": asked_ever.where(Ask.declined_at > now - rested),
+        "contact-budget": asked_ever.where(Ask.created_at > now - spared),
+    }
+    return _state_of(customer) or _first_true(session, happened)
 
 
-def _low_score_since(session: Session, response: Response) -> bool:
-    later = sa.exists().where(
+def _first_true(session: Session, rules: Mapping[str, sa.Exists]) -> str | None:
+    """The first of these rules that is true, asked for in one statement."""
+    answers = session.execute(sa.select(*rules.values())).one()
+    return next((rule for rule, is_true in zip(rules, answers, strict=True) if is_true), None)
+
+
+def _low_score_since(response: Response) -> sa.Exists:
+    return sa.exists().where(
         Response.brand_id == response.brand_id,
         Response.customer_id == response.customer_id,
         Response.superseded_at.is_(None),
         Response.category == "detractor",
         Response.answered_at > response.answered_at,
     )
-    return bool(session.scalar(sa.select(later)))
 
 
 def _forbids_mail(session: Session, brand: Brand, customer: Customer) -> str | None:

@@ -13,6 +13,7 @@ from amplify.campaigns.models import Campaign
 from amplify.campaigns.services import live_campaign_for
 from amplify.core import clock
 from amplify.core.bulk import is_among
+from amplify.core.db import is_sqlite
 from amplify.core.errors import NotFound
 from amplify.core.tokens import Signer
 from amplify.customers.models import Customer
@@ -35,7 +36,8 @@ def consider(session: Session, brand: Brand, response: Response, mode: str, now:
 
     A mail ask has no message yet: see `send`.
     """
-    if response.customer_id is not None:  # two answers of one person at once must see each other's ask
+    # Two answers of one person at once must see each other's ask. SQLite writes one at a time anyway.
+    if response.customer_id is not None and not is_sqlite(session):
         session.get(Customer, response.customer_id, with_for_update=True)
     rule = policy.may_ask(session, brand, response, mode, now)
     campaign = None if rule else _campaign_for(session, brand, response)
@@ -44,8 +46,8 @@ def consider(session: Session, brand: Brand, response: Response, mode: str, now:
     ask = Ask(
         brand_id=brand.id,
         response_id=response.id,
-        advocate_id=advocate_of(session, _customer_of(session, brand, response)).id,
-        campaign_id=campaign.id,
+        advocate=advocate_of(session, _customer_of(session, brand, response)),
+        campaign=campaign,
         mode=mode,
         created_at=now,
     )
@@ -114,11 +116,7 @@ def send(
 
 
 def _visit_of(session: Session, ask: Ask) -> Visit:
-    return Visit(
-        session.get_one(Advocate, ask.advocate_id),
-        session.get_one(Campaign, ask.campaign_id),
-        session.get(Response, ask.response_id),
-    )
+    return Visit(ask.advocate, ask.campaign, session.get(Response, ask.response_id))
 
 
 def token_of(signer: Signer, visit: Visit) -> str:

@@ -1,6 +1,7 @@
 """Finding the same person again, keeping what they agreed to, giving out what is known and forgetting it."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,14 +67,13 @@ def find_or_create(
     if not given.external_id and not given.email:
         return None
     customer = _find(session, brand.id, given)
+    if customer is None and _waited_for_turn(session, brand.id, given):
+        customer = _find(session, brand.id, given)
     if customer is None:
-        _wait_for_turn(session, brand.id, given)
-        customer = _find(session, brand.id, given) or Customer(brand_id=brand.id)
+        customer = Customer(brand_id=brand.id)
         session.add(customer)
     _learn(customer, given)
-    session.flush()
-    _agree(session, customer, consent, consent_source)
-    _agree(session, customer, sms_consent, consent_source, SMS)
+    _agree(session, customer, consent_source, {"": consent, SMS: sms_consent})
     return customer
 
 
@@ -113,13 +113,15 @@ def _find(session: Session, brand_id: int, given: _Given) -> Customer | None:
     return session.scalar(same_mailbox.order_by(Customer.id).limit(1))
 
 
-def _wait_for_turn(session: Session, brand_id: int, given: _Given) -> None:
-    """Two answers of one new person at once make one customer. SQLite writes one at a time anyway."""
+def _waited_for_turn(session: Session, brand_id: int, given: _Given) -> bool:
+    """Two answers of one new person at once make one customer; whether the other's may be there now. SQLite writes one
+    at a time anyway."""
     if is_sqlite(session):
-        return
+        return False
     for key in sorted(filter(None, (given.external_id, given.email and normal_form(given.email)))):
         lock = sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"customer:{brand_id}:{key}", 0))
         session.execute(sa.select(lock))
+    return True
 
 
 def _learn(customer: Customer, given: _Given) -> None:
@@ -133,21 +135,27 @@ def _learn(customer: Customer, given: _Given) -> None:
     customer.phone = given.phone or customer.phone
 
 
-def _agree(session: Session, customer: Customer, consent: bool | None, source: str, channel: str = "") -> None:
-    """Record a consent given or withdrawn, if that changes anything: to be written to at all, or by one `channel`.
+def _agree(session: Session, customer: Customer, source: str, said: Mapping[str, bool | None]) -> None:
+    """Store the customer, and each consent given or withdrawn that changes anything. `said`: by channel, "" for being
+    written to at all; None says nothing.
 
     A "yes" from anywhere but the person themselves does not undo a "no": a file or another system cannot know that
     they took it back here.
     """
-    column, now = f"{channel}_consent" if channel else "consent", clock.now()
-    before = getattr(customer, column)
-    if consent is None or consent is before or (consent and before is False and not source.startswith(OWN_WORD)):
-        return
-    for name, value in ((column, consent), (f"{column}_at", now), (f"{column}_source", source)):
-        setattr(customer, name, value)
-    row = {"customer_id": customer.id, "channel": channel, "consent": consent, "source": source, "at": now}
-    session.add(ConsentChange(brand_id=customer.brand_id, **row))
-    session.flush()
+    now, changed = clock.now(), []
+    for channel, consent in said.items():
+        column = f"{channel}_consent" if channel else "consent"
+        before = getattr(customer, column)
+        if consent is None or consent is before or (consent and before is False and not source.startswith(OWN_WORD)):
+            continue
+        for name, value in ((column, consent), (f"{column}_at", now), (f"{column}_source", source)):
+            setattr(customer, name, value)
+        changed.append({"channel": channel, "consent": consent, "source": source, "at": now})
+    session.flush()  # a new customer has an id from here on
+    if changed:
+        who = {"brand_id": customer.brand_id, "customer_id": customer.id}
+        session.add_all(ConsentChange(**who, **row) for row in changed)
+        session.flush()
 
 
 def anonymous(session: Session, brand: Brand, locale: str) -> Customer:
@@ -160,12 +168,12 @@ def anonymous(session: Session, brand: Brand, locale: str) -> Customer:
 
 def withdraw_consent(session: Session, customer: Customer, source: str = "unsubscribed") -> None:
     """The person no longer agrees to be written to."""
-    _agree(session, customer, False, source)
+    _agree(session, customer, source, {"": False})
 
 
 def agree_to_sms(session: Session, customer: Customer, agrees: bool, source: str) -> None:
     """The person said from their own telephone whether they want text messages; `source` begins with "sms:"."""
-    _agree(session, customer, agrees, source, SMS)
+    _agree(session, customer, source, {SMS: agrees})
 
 
 def export_person(session: Session, customer: Customer) -> dict[str, Any]:

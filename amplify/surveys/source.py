@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Request
 
 from amplify.accounts.services import verify_signed
-from amplify.accounts.signing import signing_key_of
 from amplify.brands.models import Brand
 from amplify.core.boundary import read_body
 from amplify.core.errors import NotFound
@@ -35,8 +34,8 @@ class Source(ABC):
 
         Raises NotFound for a key that the brand does not have, Unauthorized for a wrong or old signature.
         """
-        signing_key_of(session, brand.id, key)
-        verify_signed(session, brand, key, dict(request.headers), read_body(request), secret_key)
+        headers, body = dict(request.headers), read_body(request)
+        verify_signed(session, brand, key, headers, body, secret_key, tells_unknown=True)
 
     @abstractmethod
     def read(self, request: Request) -> Sequence[AnswerIn]:
