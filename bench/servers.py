@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # What docs/operations.md says of PostgreSQL with millions of people. Its own 128 MB are less than one board's index.
 LARGE = """
 shared_buffers = 2GB
-max_wal_size = 4GB
+max_wal_size = 16GB
 """
 
 
