@@ -42,9 +42,9 @@ def test_a_worker_that_notes_more_than_a_group_too_late_is_caught(plan: Plan) ->
 
 
 def test_clock_workers_and_pages_die_in_a_campaign_and_nothing_is_lost_or_doubled(plan: Plan) -> None:
-    row = campaign.kills(replace(plan, kills=5), campaign.Size(people=60, chunk=20))
+    row = campaign.kills(replace(plan, kills=7), campaign.Size(people=60, chunk=20))
     assert row.wrongs == []
-    assert row.kills >= 5
+    assert row.kills >= 7
 
 
 def test_a_start_noted_too_early_and_an_answer_acknowledged_too_early_are_caught(plan: Plan) -> None:

@@ -48,7 +48,7 @@ ORDERING = ("order-before-commit", "order-after-commit")
 SENDING = ("send-before", "send-after", "note-before", "note-after")
 POINTS = (*STARTING, *PLANNING, *ORDERING, *SENDING)
 # What lies ahead before the start, while it is planned, and then.
-AHEAD = ((STARTING, PLANNING), (PLANNING, ORDERING), (ORDERING, SENDING, SENDING))
+AHEAD = ((STARTING, PLANNING, ORDERING), (PLANNING, ORDERING), (ORDERING, SENDING, SENDING))
 # A job that was running when its worker died ten times is parked, and rightly so: at most so many deaths at points of
 # one job in one campaign (ordering is one).
 MOST_AT = dict.fromkeys(PLANNING, 4) | dict.fromkeys(ORDERING, 6)
@@ -132,7 +132,9 @@ class Rush:
         """What was done, for the table."""
         points = Counter({point: self.deaths[point] for point in POINTS})
         at_random = ", ".join(f"{n} {who}" for who, n in self.deaths.items() if who not in POINTS)
+        missed = [point for point in POINTS if not points[point]]
         fewest = f"{points.total()} at {len(POINTS)} failpoints, at least {min(points.values())} at each"
+        fewest += f" (none at {', '.join(missed)})" if missed else ""
         return f"{self.campaigns} campaigns of {self.size.people}, seed {self.plan.seed}: {at_random}; {fewest}"
 
     def _is_enough(self) -> bool:
@@ -143,9 +145,11 @@ class Rush:
 
     def _campaign(self) -> None:
         self.here.clear()
+        self.phase = 0
+        self._arm_for_a_start()
         campaign = self.one.schedule(in_seconds=1.0)
         self.campaigns += 1
-        self.campaign, self.phase = campaign, 0
+        self.campaign = campaign
         said = time.monotonic()
         while not self._is_enough() and not self._is_settled(campaign):
             self._let_work()
@@ -154,8 +158,8 @@ class Rush:
             if time.monotonic() - said > SAY_SECONDS:
                 said = time.monotonic()
                 self._say(("not started", "being planned", "leaving")[self.phase])
-            # While a start is awaited, deaths at its failpoints are left to come: there are few moments for them.
-            if self.dice.random() < (0.1 if self.phase == 0 else 0.8):
+            # Until all are planned, deaths at failpoints are left to come: there are few moments for them.
+            if self.dice.random() < (0.1 if self.phase < 2 else 0.8):
                 self._kill_one()
             self._staff()
         began = time.monotonic()
@@ -163,6 +167,14 @@ class Rush:
         self.recovery_seconds = max(self.recovery_seconds, time.monotonic() - began)
         self._audit(campaign)
         self._say("over" if over else "stuck")
+
+    def _arm_for_a_start(self) -> None:
+        """Whoever rings for the next start was begun for it: there are few moments for those failpoints, and only the
+        worker that holds the clock's lease comes to them."""
+        for process in self._workers():
+            self._kill("worker", process)
+        self._staff()
+        self.one.until(lambda: all(self._is_at_work(one) for one in self._workers()), 30)
 
     def _let_work(self) -> None:
         """Until all are at work and some mails have left since, or for some seconds: so that on a slow machine, too, it
@@ -236,7 +248,11 @@ class Rush:
         return [process for process in self.one.alive() if process is not self.pages]
 
     def _point(self) -> str:
-        """Where the next worker dies, if it comes there: mostly where the fewest have; at times nowhere."""
+        """Where the next worker dies, if it comes there: mostly where the fewest have; at times nowhere. Before a start
+        all die at the same place, for only one of them will hold the clock's lease, and only one will get the job."""
+        if self.phase == 0:
+            rare = [point for point in (*STARTING, *PLANNING, *ORDERING) if not self._is_spent(point)]
+            return min(rare, key=lambda point: self.deaths[point])
         ahead = self.dice.choice(AHEAD[self.phase])
         open_points = [point for point in ahead if not self._is_spent(point)]
         if not open_points or self.dice.random() < 0.2:
