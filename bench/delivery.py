@@ -37,7 +37,7 @@ from sqlalchemy.orm import Session
 
 from amplify.app import create_app
 from amplify.brands.models import Brand
-from amplify.core import schema, slices
+from amplify.core import schema
 from amplify.core.db import db
 from amplify.core.jobs import warm_up
 from amplify.core.settings import Settings
@@ -139,7 +139,6 @@ class Pages:
         self._thread.start()
 
     def _ask(self) -> None:
-        slices.ask_for_short()  # whoever looks at a page has a processor of their own
         line = http.client.HTTPConnection(self._parts.hostname or "", self._parts.port, timeout=10)
         while not self._over.wait(ASK_EVERY_SECONDS):
             began = time.perf_counter()

@@ -32,7 +32,8 @@ class _Attributes(ctypes.Structure):
 
 
 def ask_for_short() -> bool:
-    """For this thread and those that it starts from now on; whether the system took it. Elsewhere nothing changes."""
+    """For this thread and those that it starts from now on; whether the system took it. Elsewhere, and before 6.12,
+    nothing changes."""
     number = CALLS.get(platform.machine()) if platform.system() == "Linux" else None
     if number is None:
         return False

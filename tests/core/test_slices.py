@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import threading
 from pathlib import Path
 
@@ -25,10 +26,15 @@ def asked_in_a_thread() -> tuple[bool, str, int]:
     return found[0]
 
 
+def kernel() -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", platform.release())[:2])
+
+
 def test_the_kernel_is_asked_for_short_turns_and_keeps_the_share() -> None:
     taken, told, nice = asked_in_a_thread()
     assert nice == os.getpriority(os.PRIO_PROCESS, 0)
-    if not taken or "se.slice" not in told:
+    # Kernels before 6.12 take the call and do nothing; a sandbox may refuse it, or keep /proc to itself.
+    if kernel() < (6, 12) or not taken or "se.slice" not in told:
         pytest.skip("this kernel does not know of them, or does not tell")
     line = next(line for line in told.splitlines() if line.startswith("se.slice"))
     assert int(line.split(":")[1]) == slices.SECONDS * 1e9
