@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil
 from typing import IO, Any
 
@@ -31,7 +31,7 @@ from amplify.core.i18n import LANGUAGES, best_language
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import access_of
 from amplify.core.settings import Settings, load
-from amplify.core.tokens import dashed, uuid7_digits
+from amplify.core.tokens import dashed, uuid7_rest, uuid7_start
 from amplify.leaderboards import live
 from amplify.leaderboards.shared_views import FOLLOW, STREAM_END, STREAM_START
 from amplify.leaderboards.streams import LET_GO, Streams
@@ -45,7 +45,7 @@ from amplify.tracking.redirect import (
     Hit,
     Target,
     country_of,
-    decide,
+    is_led_on,
     read_hit,
     read_plain_hit,
     with_click,
@@ -207,7 +207,7 @@ class Front:
     def _person(self, scope: Scope, target: Target, now: datetime) -> Hit | None:
         """What a person said who is to be led on from here; None if that, or anything else, is the page's to say."""
         hit = self._plain_hit(scope)
-        return hit if hit and decide(hit, target, now).kind == "redirect" else None
+        return hit if hit and is_led_on(hit, target, now) else None
 
     def _plain_hit(self, scope: Scope) -> Hit | None:
         """The facts of a request; None if anything is special about it, which is the page's to answer."""
@@ -226,32 +226,32 @@ class Front:
         turn = self._loop.time()
         if turn != self._turn:
             self._turn, self._instant = turn, clock.now()
-            self._text = text_of(self._instant)
+            self._text, self._token_start = text_of(self._instant), uuid7_start()
         return self._instant
 
     def _store(self, target: Target, hit: Hit, scope: Scope, protocol: Any) -> "asyncio.Future[None]":
         """Store this click with the next group, then lead the person on; that is when the future is done."""
         self._crowd.click(self._turn)
         answered: asyncio.Future[None] = self._loop.create_future()
-        token = uuid7_digits()
-
-        def told(stored: bool) -> None:
-            self._in_work -= 1
-            _lead_on(protocol, target.url, token if stored else None)
-            if not answered.done():  # a visitor who hung up; the click is a fact all the same
-                answered.set_result(None)
-
-        visitor = visitors.key_of(self._secret, self._salt[1], self._network(scope), hit.user_agent)
+        token = self._token_start + uuid7_rest()
+        method, agent, purpose, referrer_host, language, gpc, is_own = hit
+        visitor = visitors.key_of(self._secret, self._salt[1], self._network(scope), agent)
         country = country_of(scope.headers.get(self._country_header)) if self._country_header else ""
         self._in_work += 1
         self._clicks.record(
             (
-                token, target.link_id, self._text, hit.method, hit.user_agent, hit.referrer_host, hit.language, country,
-                visitor, hit.purpose, hit.gpc, hit.is_own,
+                token, target.link_id, self._text, method, agent, referrer_host, language, country, visitor, purpose,
+                gpc, is_own,
             ),
-            told,
+            partial(self._answer, protocol, target.url, token, answered),
         )  # fmt: skip
         return answered
+
+    def _answer(self, protocol: Any, url: str, token: str, answered: "asyncio.Future[None]", stored: bool) -> None:
+        self._in_work -= 1
+        _lead_on(protocol, url, token if stored else None)
+        if not answered.done():  # a visitor who hung up; the click is a fact all the same
+            answered.set_result(None)
 
     async def _has_salt(self, target: Target, at: datetime) -> bool:
         """Whether this day's salt is at hand. Without it no click can be stored: the database is away."""
@@ -355,8 +355,10 @@ class Front:
 
 
 def _lead_on(protocol: Any, url: str, token: str | None) -> None:
-    with suppress(Exception):  # hung up
+    try:  # with suppress() this takes half as long again
         protocol.response_empty(302, [("location", with_click(url, dashed(token) if token else None)), *WAY_ON])
+    except Exception:  # hung up
+        return
 
 
 _prefix = lru_cache(maxsize=10_000)(visitors.prefix)

@@ -17,6 +17,8 @@ from amplify.core.i18n import lazy_gettext as _l
 BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 
 DRAWN_AT_ONCE = 256
+# A digit -> the same with its upper two bits as the variant has them.
+VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 def short_code(length: int = 9) -> str:
@@ -44,16 +46,21 @@ def uuid7() -> uuid.UUID:
 
     Time order keeps the unique index appending at its right edge, whatever its size.
     """
-    return uuid.UUID(uuid7_digits())
+    return uuid.UUID(uuid7_start() + uuid7_rest())
 
 
-def uuid7_digits() -> str:
-    """The same as its 32 hexadecimal digits, for whoever has no time to make an object of them."""
+def uuid7_start() -> str:
+    """The digits of this millisecond. For whoever makes many at once and has no time to make objects of them."""
+    return f"{time.time_ns() // 1_000_000:012x}"
+
+
+def uuid7_rest() -> str:
+    """The 20 digits that follow, never the same."""
     if not _drawn:
         # Asking the system lets go of the interpreter, which a busy click must then wait for: ask it seldom.
         drawn = os.urandom(10 * DRAWN_AT_ONCE).hex()
         _drawn.extend(_versioned(drawn[start : start + 20]) for start in range(0, len(drawn), 20))
-    return f"{time.time_ns() // 1_000_000:012x}{_drawn.pop()}"
+    return _drawn.pop()
 
 
 def dashed(digits: str) -> str:
@@ -63,7 +70,7 @@ def dashed(digits: str) -> str:
 
 def _versioned(digits: str) -> str:
     """80 random bits, in 6 of which version and variant are written."""
-    return f"7{digits[1:4]}{'89ab'[int(digits[4], 16) & 3]}{digits[5:]}"
+    return f"7{digits[1:4]}{VARIANT[digits[4]]}{digits[5:]}"
 
 
 _drawn: list[str] = []

@@ -53,6 +53,10 @@ class Target(NamedTuple):
     leads_on: bool
     expires_at: datetime | None
 
+    def is_open(self, now: datetime) -> bool:
+        """Whether the link still leads anywhere."""
+        return self.leads_on and self.is_allowed and (self.expires_at is None or now < self.expires_at)
+
 
 class Answer(NamedTuple):
     """What to say. A click is recorded for "preview" and "redirect" only: the others are no link of ours any more."""
@@ -85,8 +89,9 @@ def read_plain_hit(header: Callable[[str], str | None]) -> Hit:
 
     Remembered: many people share a browser, its language, and where they come from (browsers name only the site).
     """
-    said = header("user-agent") or "", header("accept-language") or "", header("referer") or ""
-    return _plain_hit(*said) if sum(map(len, said)) <= MOST_REMEMBERED else _plain_hit.__wrapped__(*said)
+    agent, language, referrer = header("user-agent") or "", header("accept-language") or "", header("referer") or ""
+    is_short = len(agent) + len(language) + len(referrer) <= MOST_REMEMBERED
+    return (_plain_hit if is_short else _plain_hit.__wrapped__)(agent, language, referrer)
 
 
 @lru_cache(maxsize=4096)
@@ -99,9 +104,14 @@ def decide(hit: Hit, target: Target | None, now: datetime) -> Answer:
     """What a code deserves. The target comes from the table only; nothing of the request can change it."""
     if target is None:
         return Answer("unknown")
-    if not (target.leads_on and target.is_allowed) or (target.expires_at and target.expires_at <= now):
+    if not target.is_open(now):
         return Answer("ended")
     return Answer("preview" if verdicts.is_machine(hit) else "redirect", target.url)
+
+
+def is_led_on(hit: Hit, target: Target, now: datetime) -> bool:
+    """Whether that is a redirect, for whoever has no time for the other answers."""
+    return target.is_open(now) and not verdicts.is_machine(hit)
 
 
 def with_click(url: str, token: str | None) -> str:

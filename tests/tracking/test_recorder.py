@@ -12,7 +12,7 @@ from sqlalchemy.engine import Engine
 
 from amplify.core import clock
 from amplify.core.db import Base
-from amplify.core.tokens import uuid7_digits
+from amplify.core.tokens import uuid7
 from amplify.tracking import recorder
 from amplify.tracking.models import Click
 from amplify.tracking.recorder import LOST, STORED, PostgresWriter, Recorder, Row, SqliteWriter, recorder_for, text_of
@@ -38,7 +38,7 @@ def link_id(engine: Engine) -> int:
 
 
 def a_click(link_id: int, agent: str = "Somebody") -> Row:
-    return (uuid7_digits(), link_id, text_of(clock.now()), "GET", agent, "", "es", "", "v", "", True, False)
+    return (uuid7().hex, link_id, text_of(clock.now()), "GET", agent, "", "es", "", "v", "", True, False)
 
 
 def record_one(clicks: Recorder, row: Row) -> "asyncio.Future[bool]":
