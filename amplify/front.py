@@ -241,7 +241,7 @@ class Front:
         self._clicks.record(
             (
                 token, target.link_id, self._text, method, agent, referrer_host, language, country, visitor, purpose,
-                gpc, is_own,
+                int(gpc), int(is_own),
             ),
             partial(self._answer, protocol, target.url, token, answered),
         )  # fmt: skip

@@ -27,8 +27,9 @@ from amplify.tracking.models import Click
 
 TABLE = sa.inspect(Click).local_table
 COLUMNS = [column for column in TABLE.columns if not column.primary_key]
-# The values of COLUMNS in their order, as both databases take them: texts, numbers and truths. The token is its 32
-# hexadecimal digits, the instant the text of `text_of`.
+# The values of COLUMNS in their order, as both databases take them: texts and numbers. The token is its 32 hexadecimal
+# digits, the instant the text of `text_of`, a truth 0 or 1: of bool, SQLite's driver asks each time what it means, and
+# that took as long as a quarter of the statement.
 Row = tuple[str | int, ...]
 # Told, once and on the loop, whether a click is on disk.
 Told = Callable[[bool], None]

@@ -38,7 +38,7 @@ def link_id(engine: Engine) -> int:
 
 
 def a_click(link_id: int, agent: str = "Somebody") -> Row:
-    return (uuid7().hex, link_id, text_of(clock.now()), "GET", agent, "", "es", "", "v", "", True, False)
+    return (uuid7().hex, link_id, text_of(clock.now()), "GET", agent, "", "es", "", "v", "", 1, 0)
 
 
 def record_one(clicks: Recorder, row: Row) -> "asyncio.Future[bool]":
