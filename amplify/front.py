@@ -45,16 +45,15 @@ from amplify.tracking.redirect import (
     Hit,
     Target,
     country_of,
-    is_led_on,
-    read_hit,
-    read_plain_hit,
+    read_person,
+    read_plain_person,
     with_click,
 )
 from amplify.tracking.services import find_targets
 
 PATH = "/s/"
 # As granian wants them: names in lower case.
-WAY_ON = [*((name.lower(), value) for name, value in HEADERS.items()), ("content-length", "0")]
+WAY_ON = [(name.lower(), value) for name, value in HEADERS.items()]
 SPECIAL = RARE | {"cookie"}
 LINK_THREADS = 4
 # While so many people click, no more pages are made at a time: each that is keeps the interpreter from the clicks.
@@ -184,8 +183,9 @@ class Front:
         if not path.startswith(PATH) or (target := self._links.get(path[len(PATH) :])) is None:
             return None
         now = self._now()
-        hit = self._person(scope, target, now)
-        return None if hit is None or self._salt[0] != now.date() else self._store(target, hit, scope, protocol)
+        if not target.is_open(now) or self._salt[0] != now.date() or (hit := self._person(scope)) is None:
+            return None
+        return self._store(target, hit, scope, protocol)
 
     async def _link(self, scope: Scope, protocol: Any) -> None:
         code = scope.path[len(PATH) :]
@@ -195,7 +195,7 @@ class Front:
         target = self._links.get(code) or await self._links.ask(code)
         if target is None and (wait := self._guesses.wait_seconds(self._network(scope))):
             self._refuse(scope, protocol, 429, ceil(wait))
-        elif target is not None and (hit := self._person(scope, target, now := self._now())):
+        elif target is not None and target.is_open(now := self._now()) and (hit := self._person(scope)):
             if await self._has_salt(target, now):
                 await self._store(target, hit, scope, protocol)
             else:
@@ -204,22 +204,17 @@ class Front:
             body = await bridge.read_body(scope, protocol, lambda: 0, 0)
             await self._loop.run_in_executor(self._threads, self._run, scope, body, protocol)
 
-    def _person(self, scope: Scope, target: Target, now: datetime) -> Hit | None:
-        """What a person said who is to be led on from here; None if that, or anything else, is the page's to say."""
-        hit = self._plain_hit(scope)
-        return hit if hit and is_led_on(hit, target, now) else None
-
-    def _plain_hit(self, scope: Scope) -> Hit | None:
-        """The facts of a request; None if anything is special about it, which is the page's to answer."""
+    def _person(self, scope: Scope) -> Hit | None:
+        """What a person said; None of a machine, or if anything is special about it: that is the page's to answer."""
         headers = scope.headers
         host, _, port = (headers.get("host") or bridge.host_of(scope)).rpartition(":")
         if scope.method != "GET" or (host or port) not in self._hosts:
             return None
         if SPECIAL.isdisjoint(headers.keys()):
-            return read_plain_hit(headers.get)
+            return read_plain_person(headers.get)
         if ME_COOKIE in ";".join(headers.get_all("cookie")):
             return None
-        return read_hit("GET", headers.get, is_own=False)
+        return read_person(headers.get)
 
     def _now(self) -> datetime:
         """One instant for all clicks of a turn of the loop, whose own time stands still meanwhile."""

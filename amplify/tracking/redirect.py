@@ -54,7 +54,7 @@ class Target(NamedTuple):
     expires_at: datetime | None
 
     def is_open(self, now: datetime) -> bool:
-        """Whether the link still leads anywhere."""
+        """Whether the link leads anywhere at this instant."""
         return self.leads_on and self.is_allowed and (self.expires_at is None or now < self.expires_at)
 
 
@@ -84,20 +84,26 @@ def read_hit(method: str, header: Callable[[str], str | None], *, is_own: bool) 
     )
 
 
-def read_plain_hit(header: Callable[[str], str | None]) -> Hit:
-    """The same of a GET without any of RARE, from anybody but the advocate.
+def read_plain_person(header: Callable[[str], str | None]) -> Hit | None:
+    """The same of a GET without any of RARE, from anybody but the advocate; None of a machine.
 
     Remembered: many people share a browser, its language, and where they come from (browsers name only the site).
     """
     agent, language, referrer = header("user-agent") or "", header("accept-language") or "", header("referer") or ""
     is_short = len(agent) + len(language) + len(referrer) <= MOST_REMEMBERED
-    return (_plain_hit if is_short else _plain_hit.__wrapped__)(agent, language, referrer)
+    return (_plain_person if is_short else _plain_person.__wrapped__)(agent, language, referrer)
 
 
 @lru_cache(maxsize=4096)
-def _plain_hit(user_agent: str, language: str, referrer: str) -> Hit:
+def _plain_person(user_agent: str, language: str, referrer: str) -> Hit | None:
     said = {"user-agent": user_agent, "accept-language": language, "referer": referrer}
-    return read_hit("GET", said.get, is_own=False)
+    return read_person(said.get)
+
+
+def read_person(header: Callable[[str], str | None]) -> Hit | None:
+    """The facts of a GET from anybody but the advocate; None of a machine, which `decide` does not lead on."""
+    hit = read_hit("GET", header, is_own=False)
+    return None if verdicts.is_machine(hit) else hit
 
 
 def decide(hit: Hit, target: Target | None, now: datetime) -> Answer:
@@ -107,11 +113,6 @@ def decide(hit: Hit, target: Target | None, now: datetime) -> Answer:
     if not target.is_open(now):
         return Answer("ended")
     return Answer("preview" if verdicts.is_machine(hit) else "redirect", target.url)
-
-
-def is_led_on(hit: Hit, target: Target, now: datetime) -> bool:
-    """Whether that is a redirect, for whoever has no time for the other answers."""
-    return target.is_open(now) and not verdicts.is_machine(hit)
 
 
 def with_click(url: str, token: str | None) -> str:
