@@ -107,15 +107,22 @@ def remove_replaced(session: Session, limit: int) -> int:
     return 0 if old is None else _remove(session, old, limit)
 
 
-def progress(session: Session, brand_id: int) -> float:
-    """Which part of the advocates has been gone through (0 to 1) for the standings that are being made."""
+class Progress(NamedTuple):
+    """How many advocates were gone through for the standings that are being made, and of how many."""
+
+    done: int
+    total: int
+
+
+def progress(session: Session, brand_id: int) -> Progress | None:
+    """Of a brand's; None while none are being made."""
     mine = Scoring.brand_id == brand_id, Scoring.since.is_(None), Scoring.until.is_(None)
     making = session.scalar(sa.select(Scoring).where(*mine).limit(1))
-    if making is None or making.step != "standings":
-        return 0.0 if making is None else 1.0
-    last = session.scalar(sa.select(sa.func.max(Advocate.id)).where(Advocate.brand_id == brand_id))
-    first = session.scalar(sa.select(sa.func.min(Advocate.id)).where(Advocate.brand_id == brand_id)) or 0
-    return max(0.0, (making.place - first) / (last - first)) if last and last > first else 0.0
+    if making is None:
+        return None
+    gone_through = Advocate.id <= making.place if making.step == "standings" else sa.true()
+    counts = sa.select(sa.func.count().filter(gone_through), sa.func.count())
+    return Progress(*session.execute(counts.where(Advocate.brand_id == brand_id)).one())
 
 
 def _held(asked: sa.Select[Any]) -> sa.Select[Any]:

@@ -133,5 +133,5 @@ def _page(form: ScoringForm, seen: Preview | None = None) -> str:
         form=form,
         seen=seen,
         is_current=in_force(db.session, g.brand.id) == wished(g.brand),
-        percent_made=int(100 * progress(db.session, g.brand.id)),
+        making=progress(db.session, g.brand.id),
     )
