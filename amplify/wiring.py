@@ -33,7 +33,7 @@ from amplify.fraud.events import HoldsChanged
 from amplify.fraud.scoring import assess
 from amplify.leaderboards import corrections, set_aside
 from amplify.leaderboards import reactions as points
-from amplify.leaderboards.jobs import on_scoring_changed, rebuild_standings
+from amplify.leaderboards.making import make, on_scoring_changed, remove_replaced
 from amplify.leaderboards.services import project
 from amplify.leaderboards.windows import fold_windows
 from amplify.rewards import mail as reward_mail
@@ -100,6 +100,8 @@ ROUNDS: Sequence[Callable[[Session, int], int]] = (
     assess,
     project,
     fold_windows,
+    make,
+    remove_replaced,
     milestones,
     reclassify,
     release_due,
@@ -110,7 +112,7 @@ ROUNDS: Sequence[Callable[[Session, int], int]] = (
 )
 
 # What the durable engine runs (core.jobs): named here so that every worker knows it.
-JOBS: Sequence[Job] = (import_answers, rebuild_standings, plan_pushes, deliver_pushes, deliver_messages)
+JOBS: Sequence[Job] = (import_answers, plan_pushes, deliver_pushes, deliver_messages)
 
 # What may forbid a message that was ordered, asked again at the moment of sending, besides the suppression list.
 OBJECTIONS: Sequence[objections.Objection] = (ask_withheld, reward_withheld)

@@ -24,6 +24,7 @@ from amplify.customers.models import Customer
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.models import Standing
+from amplify.leaderboards.scoring import begin
 from amplify.rewards import writing
 from amplify.rewards.schemas import RewardIn
 from amplify.sharing.models import Advocate
@@ -118,7 +119,7 @@ def settle(engine: Engine) -> None:
 def fill(session: Session, number: int) -> int:
     """A brand with so many people on its board, all of whom may be written to; the id of its scheduled campaign."""
     brand = create_brand(session, slug="bench", name="Bench", target_hosts=["shop.example"])
-    board = board_ids(session, brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    board = board_ids(session, begin(session, brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
     now = datetime.now(UTC)
     for start in range(1, number + 1, FILL):
         people = range(start, min(start + FILL, number + 1))

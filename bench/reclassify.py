@@ -27,7 +27,8 @@ from amplify.core.db import db
 from amplify.core.settings import Settings
 from amplify.core.tokens import uuid7
 from amplify.leaderboards import services as boards
-from amplify.leaderboards.models import Board, Standing
+from amplify.leaderboards.models import Board, Scoring, Standing
+from amplify.leaderboards.scoring import IS_SHOWN
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking import verdicts
 from amplify.tracking.models import Click, ClickVerdict
@@ -142,10 +143,9 @@ def until_done(session: Session, work: Callable[[Session, int], int]) -> tuple[i
 def standings(session: Session) -> list[tuple[Any, ...]]:
     """Every figure of every standing, bit for bit."""
     figures = (getattr(Standing, name) for name in boards.FIGURES)
-    found = sa.select(Board.kind, Board.ref_id, Standing.advocate_id, *figures).join(
-        Board, Board.id == Standing.board_id
-    )
-    return sorted((tuple(row) for row in session.execute(found)), key=repr)
+    named = sa.select(Board.kind, Board.ref_id, Board.days, Standing.advocate_id, *figures)
+    found = named.join(Board, Board.id == Standing.board_id).join(Scoring, Scoring.id == Board.scoring_id)
+    return sorted((tuple(row) for row in session.execute(found.where(IS_SHOWN))), key=repr)
 
 
 def measure(app: Flask, number: int) -> tuple[list[Step], list[str]]:

@@ -268,6 +268,8 @@ def test_leaving_the_board_keeps_the_reward_and_erasing_leaves_totals_right(sess
     assert planted.visits["zzhidden"].advocate.id in rewarded(session)
     before = standings(session, board.id)
     rebuild(session, planted.brand.id)
+    board = find_board(session, planted.brand.id)
+    assert board
     assert standings(session, board.id) == before
 
 

@@ -1,10 +1,15 @@
 """`amplify leaderboard`: look at a board, and make the standings again from the ledger."""
 
+from threading import Event
+
 import click
 
 from amplify.brands.services import brand_by_slug
 from amplify.cli.common import database, json_option, show
 from amplify.core import clock
+from amplify.core.db import db
+from amplify.core.pace import pace_for
+from amplify.core.wal import file_of
 from amplify.leaderboards import queries, services
 from amplify.leaderboards.api import shown_row
 from amplify.leaderboards.boards import board_name, find_board
@@ -44,8 +49,13 @@ def show_board(
 @brand_option
 @json_option
 def rebuild(slug: str, as_json: bool) -> None:
-    """Make a brand's standings from nothing, as after a changed half-life. Nothing of the ledger is changed."""
+    """Make a brand's standings from nothing, beside those that are shown. Nothing of the ledger is changed."""
     with database() as session:
-        made = services.rebuild(session, brand_by_slug(session, slug).id)
+        making = services.order(session, brand_by_slug(session, slug))
         session.commit()
-        show({"standings": made}, as_json)
+        pace, moved = pace_for(file_of(str(db.engine.url)), Event()), 1
+        while moved:
+            with pace.turn("rebuild") as limit:
+                moved = services.go_on(session, making, limit)
+                session.commit()
+        show({"standings": services.made(session, making)}, as_json)

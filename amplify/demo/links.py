@@ -13,7 +13,8 @@ from amplify.core.settings import Settings
 from amplify.core.tokens import Signer
 from amplify.core.web import Amplify
 from amplify.demo import texts
-from amplify.leaderboards.models import Board, Standing
+from amplify.leaderboards.boards import find_board
+from amplify.leaderboards.models import Standing
 from amplify.sharing.models import Advocate, Share, ShareLink
 from amplify.sharing.tokens import PURPOSE, share_page_token
 
@@ -55,13 +56,14 @@ def links(session: Session, brand_id: int, signer: Signer) -> list[Link]:
 
 def _best_share(session: Session, brand_id: int) -> tuple[Share, Advocate]:
     """A share by somebody near the top of the brand's board, with what they wrote."""
+    board = find_board(session, brand_id)
+    board_id = board.id if board else 0
     found = session.execute(
         sa.select(Share, Advocate)
         .join(ShareLink, ShareLink.id == Share.link_id)
         .join(Advocate, Advocate.id == ShareLink.advocate_id)
         .join(Standing, Standing.advocate_id == Advocate.id)
-        .join(Board, (Board.id == Standing.board_id) & (Board.kind == "brand") & (Board.days == 0))
-        .where(Share.brand_id == brand_id, Standing.score_log.is_not(None))
+        .where(Standing.board_id == board_id, Share.brand_id == brand_id, Standing.score_log.is_not(None))
         .order_by(Standing.score_log.desc(), Share.id)
         .limit(1)
     ).one()

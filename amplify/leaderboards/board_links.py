@@ -17,6 +17,7 @@ from amplify.leaderboards import queries
 from amplify.leaderboards.boards import board_ids
 from amplify.leaderboards.folding import BoardName
 from amplify.leaderboards.models import BoardLink
+from amplify.leaderboards.scoring import begin
 
 MAX_DAYS = 366
 MAX_SHOWN = 100
@@ -43,7 +44,7 @@ def make_link(
     _check(name, shown, days, password)
     link = BoardLink(
         brand_id=brand.id,
-        board_id=board_ids(session, brand.id, [board])[board],
+        board_id=board_ids(session, begin(session, brand.id), [board])[board],
         name=name.strip(),
         shown=shown,
         token_hash=digest(secret := secret_key()),

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from amplify.core.bulk import insert_ignore
 from amplify.leaderboards.folding import BoardName, channel_board
 from amplify.leaderboards.models import Board
+from amplify.leaderboards.scoring import Edition, shown_id
 
 WHOLE_BRAND: BoardName = ("brand", 0)
 
@@ -16,7 +17,7 @@ WHOLE_BRAND: BoardName = ("brand", 0)
 def find_board(session: Session, brand_id: int, name: BoardName = WHOLE_BRAND, *, days: int = 0) -> Board | None:
     """A board of all time, or of a window of so many days; None while nobody has points on it."""
     kind, ref_id = name
-    mine = Board.brand_id == brand_id, Board.kind == kind, Board.ref_id == ref_id, Board.days == days
+    mine = Board.scoring_id == shown_id(brand_id), Board.kind == kind, Board.ref_id == ref_id, Board.days == days
     return session.scalar(sa.select(Board).where(*mine))
 
 
@@ -41,18 +42,18 @@ def audience_board(audience: dict[str, Any]) -> BoardName:
     return board_name(**{name: audience.get(name) for name in ("location_id", "business_line_id", "campaign_id")})
 
 
-def board_ids(session: Session, brand_id: int, names: Iterable[BoardName], *, days: int = 0) -> dict[BoardName, int]:
-    """The ids of these boards of one window; those that are missing are made."""
+def board_ids(session: Session, edition: Edition, names: Iterable[BoardName], *, days: int = 0) -> dict[BoardName, int]:
+    """The ids of these boards of an edition and one window; those that are missing are made."""
     wanted = set(names)
-    found = _known(session, brand_id, wanted, days)
+    found = _known(session, edition, wanted, days)
     if missing := sorted(wanted - found.keys()):
-        rows = [{"brand_id": brand_id, "kind": kind, "ref_id": ref_id, "days": days} for kind, ref_id in missing]
-        insert_ignore(session, Board, rows)
-        found |= _known(session, brand_id, missing, days)
+        which = {"brand_id": edition.brand_id, "scoring_id": edition.id, "days": days}
+        insert_ignore(session, Board, [{**which, "kind": kind, "ref_id": ref_id} for kind, ref_id in missing])
+        found |= _known(session, edition, missing, days)
     return found
 
 
-def _known(session: Session, brand_id: int, names: Iterable[BoardName], days: int) -> dict[BoardName, int]:
-    mine = sa.select(Board.kind, Board.ref_id, Board.id).where(Board.brand_id == brand_id, Board.days == days)
+def _known(session: Session, edition: Edition, names: Iterable[BoardName], days: int) -> dict[BoardName, int]:
+    mine = sa.select(Board.kind, Board.ref_id, Board.id).where(Board.scoring_id == edition.id, Board.days == days)
     asked = mine.where(sa.tuple_(Board.kind, Board.ref_id).in_(list(names)))
     return {(kind, ref_id): board_id for kind, ref_id, board_id in session.execute(asked)}

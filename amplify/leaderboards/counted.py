@@ -19,7 +19,7 @@ from amplify.customers.models import Customer
 from amplify.leaderboards.days import day_of, first_day
 from amplify.leaderboards.models import DayPoints
 from amplify.leaderboards.queries import Row
-from amplify.leaderboards.scoring import in_force
+from amplify.leaderboards.scoring import in_force, shown_id
 from amplify.leaderboards.ties import by_conversions, by_pseudonym
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.tracking.models import ClickCount
@@ -78,7 +78,7 @@ def with_raw(session: Session, brand_id: int, segment: Segment, span: Span, rows
 
 def _held(brand_id: int, segment: Segment, span: Span) -> Any:
     """The rows of days that the board is made of."""
-    on_days = DayPoints.brand_id == brand_id, DayPoints.day >= span.first, DayPoints.day <= span.last
+    on_days = DayPoints.scoring_id == shown_id(brand_id), DayPoints.day >= span.first, DayPoints.day <= span.last
     wanted = _links(segment)
     held = sa.select(DayPoints).where(*on_days)
     return held.join(ShareLink, ShareLink.id == DayPoints.link_id).where(*wanted) if wanted else held

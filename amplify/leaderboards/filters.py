@@ -9,6 +9,7 @@ from amplify.brands.models import BusinessLine, Location
 from amplify.campaigns.models import Campaign
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.leaderboards.models import Board
+from amplify.leaderboards.scoring import shown_id
 from amplify.tracking.console import channel_label
 
 Choices = list[tuple[int | str, str]]
@@ -31,6 +32,6 @@ def board_filters(session: Session, brand_id: int) -> list[tuple[str, Any, Choic
 
 def _channels(session: Session, brand_id: int) -> Choices:
     """Those that have a board: somebody earned points through them."""
-    kinds = sa.select(Board.kind).where(Board.brand_id == brand_id, Board.kind.startswith("channel:"))
+    kinds = sa.select(Board.kind).where(Board.scoring_id == shown_id(brand_id), Board.kind.startswith("channel:"))
     names = {kind.partition(":")[2] for kind in session.scalars(kinds)}
     return sorted(((name, channel_label(name)) for name in names), key=lambda choice: choice[1].casefold())

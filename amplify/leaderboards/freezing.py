@@ -18,7 +18,7 @@ from amplify.core import clock
 from amplify.core.bulk import insert_ignore
 from amplify.leaderboards.boards import audience_board, board_ids
 from amplify.leaderboards.models import Snapshot, SnapshotRow, Standing
-from amplify.leaderboards.scoring import in_force
+from amplify.leaderboards.scoring import begin, in_force
 from amplify.leaderboards.segments import in_segment
 from amplify.leaderboards.snapshots import (
     KEPT,
@@ -43,9 +43,10 @@ def freeze(session: Session, campaign: Campaign, audience: dict[str, Any], now: 
     The first 1,000 are there when it returns; `freeze_more` writes the rest.
     """
     cursor = cursors.take(session, CURSOR, wait=True)
-    brand_id, rules = campaign.brand_id, in_force(session, campaign.brand_id)
+    brand_id, edition = campaign.brand_id, begin(session, campaign.brand_id)
+    rules = edition.rules
     name = audience_board(audience)
-    board_id = board_ids(session, brand_id, [name])[name]
+    board_id = board_ids(session, edition, [name])[name]
     ranked = ranked_among(session, session.get_one(Brand, brand_id), board_id, audience)
     skipped, most = bounds_of(audience, ranked)
     row = {

@@ -5,8 +5,9 @@ then the sum of the wide ranges above, of the narrower ones above inside my own,
 my narrowest. `apply` runs in the transaction that moves the standings.
 """
 
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from math import floor
@@ -42,6 +43,11 @@ def changes(moves: Iterable[Move], levels: Levels = LEVELS) -> Changes:
             moved[board_id, floor(before * scale)] -= 1
         if after is not None:
             moved[board_id, floor(after * scale)] += 1
+    return _with_wider(moved, levels)
+
+
+def _with_wider(moved: Mapping[tuple[int, int], int], levels: Levels) -> Changes:
+    """(board, finest range) -> how many more, on all levels."""
     found: Changes = {}
     # From the finest on: a wider range changes by the sum of those in it.
     for level in range(len(levels) - 1, -1, -1):
@@ -56,9 +62,13 @@ def changes(moves: Iterable[Move], levels: Levels = LEVELS) -> Changes:
 
 
 def apply(session: Session, moves: Iterable[Move], levels: Levels = LEVELS) -> None:
-    """Move these standings in the counts. A range nobody is left in keeps a row with 0 until the next rebuild."""
+    """Move these standings in the counts. A range nobody is left in keeps a row with 0 until the next edition."""
+    _add(session, changes(moves, levels))
+
+
+def _add(session: Session, more: Changes) -> None:
     # In order: two transactions that meet here wait for each other, and never in a circle.
-    rows = [(*place, step) for place, step in sorted(changes(moves, levels).items())]
+    rows = [(*place, step) for place, step in sorted(more.items())]
     add = f"n = {ScoreCount.__tablename__}.n + excluded.n"
     bulk.upsert(session, ScoreCount, NAMES, rows, key="board_id, level, bucket", update=add)
 
@@ -77,21 +87,29 @@ def levels_of(board: Board) -> Levels:
     return WINDOW_LEVELS if board.days else LEVELS
 
 
-def count_again(session: Session, brand_id: int) -> None:
-    """Make the counts of a brand's boards from the standings that are there, neighbours side by side on the disk: a
-    rank reads some dozens of them, and takes PostgreSQL half as long again if they lie anywhere."""
-    mine = ScoreCount.board_id.in_(sa.select(Board.id).where(Board.brand_id == brand_id))
-    session.execute(sa.delete(ScoreCount).where(mine), execution_options={"synchronize_session": False})
-    database = session.get_bind().dialect.name
-    for levels, boards in ((LEVELS, "days = 0"), (WINDOW_LEVELS, "days > 0")):
-        for level, bits in enumerate(levels):
-            bucket = f"({fine_of(database, levels)}) >> {levels[-1] - bits}"
-            counted = f"""
-                SELECT board_id, {level}, {bucket}, count(*) FROM standings
-                WHERE score_log IS NOT NULL AND board_id IN (SELECT id FROM boards WHERE brand_id = :brand AND {boards})
-                GROUP BY 1, 3 ORDER BY 1, 3"""  # noqa: S608 (numbers and names of ours)
-            into = f"INSERT INTO {ScoreCount.__tablename__} ({', '.join(NAMES)}) {counted}"
-            session.execute(sa.text(into), {"brand": brand_id})
+def count_below(session: Session, board: Board, below: int | None, most: int) -> int | None:
+    """Count the next `most` standings of a board that has no counts yet, the best first, in whole ranges: those under
+    the finest range `below` (None: from the top). The lowest range that was counted; None: there are no more.
+
+    So neighbours come to lie side by side on the disk: a rank reads some dozens of them.
+    """
+    levels = levels_of(board)
+    fine: sa.ColumnClause[int] = sa.literal_column(fine_of(session.get_bind().dialect.name, levels), sa.BigInteger)
+    left = [Standing.board_id == board.id, Standing.score_log.is_not(None)]
+    if below is not None:
+        left.append(Standing.score_log < below / (1 << levels[-1]))
+    ordered = sa.select(fine).select_from(Standing).where(*left).order_by(Standing.score_log.desc())
+    lowest = session.scalar(ordered.limit(1).offset(most - 1))
+    if lowest is not None:
+        left.append(Standing.score_log >= lowest / (1 << levels[-1]))
+    counted = session.execute(sa.select(fine, sa.func.count()).select_from(Standing).where(*left).group_by(fine))
+    _add(session, _with_wider({(board.id, bucket): n for bucket, n in counted}, levels))
+    return lowest
+
+
+def count(session: Session, board: Board) -> None:
+    """All of them at once."""
+    count_below(session, board, None, sys.maxsize)
 
 
 _RANKED = Prepared(

@@ -1,7 +1,7 @@
 """Reading the points ledger: what is new after a cursor, and everything of some advocates."""
 
 from collections.abc import Collection, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from operator import attrgetter
 
 import sqlalchemy as sa
@@ -14,7 +14,6 @@ from amplify.leaderboards.folding import Entry
 from amplify.leaderboards.models import PointsEntry
 from amplify.leaderboards.reactions import FENCE
 
-BATCH = 500
 COLUMNS = tuple(getattr(PointsEntry, name) for name in Entry._fields)
 _AFTER, _LAST, _MOST = (sa.bindparam(name, type_=sa.BigInteger) for name in ("after", "last", "most"))
 _NEW = Prepared(
@@ -35,25 +34,13 @@ def by_brand(entries: list[Entry]) -> Iterator[tuple[int, list[Entry]]]:
         yield brand_id, list(group)
 
 
-def ledgers(
-    session: Session, brand_id: int, advocates: Collection[int] | None = None, *, up_to: int
-) -> Iterator[tuple[int, list[Entry]]]:
-    """The whole ledger of each of these advocates (of all, if none are given), in order, one at a time in memory."""
-    mine = sa.select(*COLUMNS).where(PointsEntry.id <= up_to)
-    if advocates is None:
-        mine = mine.where(PointsEntry.brand_id == brand_id)
-    elif advocates:
-        # Without the brand, which is theirs anyway: named, SQLite would read all of its entries to find these.
-        mine = mine.where(is_among(session, PointsEntry.advocate_id, advocates))
-    else:
+def ledgers(session: Session, advocates: Collection[int], *, up_to: int) -> Iterator[tuple[int, list[Entry]]]:
+    """The whole ledger of each of these advocates, in order, one at a time in memory."""
+    if not advocates:
         return
+    # Without the brand, which is theirs anyway: named, SQLite would read all of its entries to find these.
+    mine = sa.select(*COLUMNS).where(PointsEntry.id <= up_to, is_among(session, PointsEntry.advocate_id, advocates))
     ordered = mine.order_by(PointsEntry.advocate_id, PointsEntry.id)
     stream = map(Entry._make, session.execute(ordered, execution_options={"yield_per": 2_000}))
     for advocate_id, entries in groupby(stream, attrgetter("advocate_id")):
         yield advocate_id, list(entries)
-
-
-def in_batches(found: Iterator[tuple[int, list[Entry]]]) -> Iterator[list[tuple[int, list[Entry]]]]:
-    """Some ledgers at a time."""
-    while batch := list(islice(found, BATCH)):
-        yield batch

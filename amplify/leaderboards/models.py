@@ -55,10 +55,11 @@ class Board(Base):
     none), of all time, decayed (`days` 0), or of the last so many days, not decayed (`windows.py`)."""
 
     __tablename__ = "boards"
-    __table_args__ = (sa.UniqueConstraint("brand_id", "kind", "ref_id", "days"),)
+    __table_args__ = (sa.UniqueConstraint("scoring_id", "kind", "ref_id", "days"),)
 
     id: Mapped[PrimaryKey]
     brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
+    scoring_id: Mapped[int] = mapped_column(sa.ForeignKey("scorings.id"))
     kind: Mapped[Text80]  # brand, campaign, location, business_line, channel:<name>
     ref_id: Mapped[int] = mapped_column(default=0)
     days: Mapped[int] = mapped_column(default=0)
@@ -96,16 +97,37 @@ class Standing(Base):
 
 
 class Scoring(Base):
-    """The rules that a brand's standings are folded with now: the brand's wishes as they were when the standings were
-    last made from nothing. Wishes change at once, standings when a rebuild is done, and nobody sees half of it."""
+    """Rules that a brand's standings are folded with: the brand's wishes as they were when it was ordered. Boards and
+    days belong to it, so those by new rules are made beside the old ones, and nobody sees half of them (`making.py`).
+
+    In force: `since` is set, `until` is not. Being made: neither is. What has an `until` is removed some time after it.
+    """
 
     __tablename__ = "scorings"
+    __table_args__ = (
+        sa.Index(
+            "uq_scorings_in_force",
+            "brand_id",
+            unique=True,
+            sqlite_where=sa.text("since IS NOT NULL AND until IS NULL"),
+            postgresql_where=sa.text("since IS NOT NULL AND until IS NULL"),
+        ),
+    )
 
-    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), primary_key=True, autoincrement=False)
+    id: Mapped[PrimaryKey]
+    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     half_life_days: Mapped[float] = mapped_column(sa.Float(53))
     weights: Mapped[dict[str, Any]]
     tie_rule: Mapped[str] = mapped_column(sa.String(20))
-    since: Mapped[Instant] = mapped_column(default=clock.now)
+    since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # How far the making (or the removal) has come: the step, and within it the last advocate, or the board and range of
+    # scores, that is done. Whoever has points after these entries was perhaps folded without them.
+    step: Mapped[str] = mapped_column(sa.String(20), default="standings")
+    place: Mapped[int] = mapped_column(default=0)
+    bucket: Mapped[int | None] = mapped_column()
+    boards_caught_up: Mapped[int] = mapped_column(default=0)
+    windows_caught_up: Mapped[int] = mapped_column(default=0)
 
 
 class DayPoints(Base):
@@ -114,14 +136,14 @@ class DayPoints(Base):
 
     __tablename__ = "day_points"
     __table_args__ = (
-        sa.Index("ix_day_points_day", "brand_id", "day", "advocate_id"),
+        sa.Index("ix_day_points_day", "scoring_id", "day", "advocate_id"),
         {"sqlite_with_rowid": False},
     )
 
+    scoring_id: Mapped[int] = mapped_column(sa.ForeignKey("scorings.id"), primary_key=True, autoincrement=False)
     advocate_id: Mapped[int] = mapped_column(sa.ForeignKey("advocates.id"), primary_key=True, autoincrement=False)
     day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # since the Unix epoch
     link_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"))
     milli_points: Mapped[int] = mapped_column()  # reward-eligible
     recognition: Mapped[int] = mapped_column()  # all milli-points, acts of sharing included
     human_clicks: Mapped[int] = mapped_column()
@@ -137,7 +159,7 @@ class Window(Base):
     __table_args__ = (sa.Index("ix_windows_gone", "days", "gone_day"),)
 
     board_id: Mapped[int] = mapped_column(sa.ForeignKey("boards.id"), primary_key=True, autoincrement=False)
-    brand_id: Mapped[int] = mapped_column(sa.ForeignKey("brands.id"), index=True)
+    scoring_id: Mapped[int] = mapped_column(sa.ForeignKey("scorings.id"), index=True)
     days: Mapped[int] = mapped_column(sa.Integer)
     gone_day: Mapped[int] = mapped_column()
     gone_advocate: Mapped[int] = mapped_column()

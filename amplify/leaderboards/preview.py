@@ -70,7 +70,8 @@ def _check_size(session: Session, brand_id: int) -> None:
 def _ranks(session: Session, brand_id: int, rules: Rules) -> dict[int, int]:
     """Advocate -> rank, as a rebuild by these rules would have it."""
     stood: dict[int, Totals] = {}
-    for advocate_id, entries in ledgers(session, brand_id, up_to=2**63 - 1):
+    everybody = sa.select(PointsEntry.advocate_id).where(PointsEntry.brand_id == brand_id).distinct()
+    for advocate_id, entries in ledgers(session, session.scalars(everybody).all(), up_to=2**63 - 1):
         totals = fold_all(entries, rules)[WHOLE_BRAND]
         if totals.score_log is not None:
             stood[advocate_id] = totals

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
 from amplify.core import clock
+from amplify.core.bulk import insert_ignore
 from amplify.core.prepared import Prepared
 from amplify.leaderboards.decided import COUNTS_AS
 from amplify.leaderboards.models import Scoring
@@ -32,37 +33,51 @@ class Rules(NamedTuple):
         return sa.case(*known, else_=entry.milli_points) if known else entry.milli_points.expression
 
 
+class Edition(NamedTuple):
+    """The boards and days of a brand that were made by one set of rules."""
+
+    id: int
+    brand_id: int
+    rules: Rules
+
+
 # Columns, not the object: every board that is read asks for them.
+_RULES = tuple(getattr(Scoring, name) for name in Rules._fields)
+IS_SHOWN = sa.and_(Scoring.since.is_not(None), Scoring.until.is_(None))
 _NOW = Prepared(
-    sa.select(Scoring.half_life_days, Scoring.weights, Scoring.tie_rule).where(
-        Scoring.brand_id == sa.bindparam("brand", type_=sa.BigInteger)
-    )
+    sa.select(Scoring.id, *_RULES).where(Scoring.brand_id == sa.bindparam("brand", type_=sa.BigInteger), IS_SHOWN)
 )
 
 
 def wished(brand: Brand) -> Rules:
-    """As the brand wants it from the next rebuild on."""
+    """As the brand wants it to be."""
     return Rules(brand.half_life_days, dict(brand.weights), brand.tie_rule)
 
 
 def in_force(session: Session, brand_id: int) -> Rules:
     """As the standings are folded now; what the brand wishes, while nothing has been folded."""
-    return _now(session, brand_id) or wished(session.get_one(Brand, brand_id))
+    found = shown(session, brand_id)
+    return found.rules if found else wished(session.get_one(Brand, brand_id))
 
 
-def begin(session: Session, brand_id: int) -> Rules:
-    """The rules to fold with: those in force, which the first fold sets."""
-    return _now(session, brand_id) or enforce(session, session.get_one(Brand, brand_id))
-
-
-def _now(session: Session, brand_id: int) -> Rules | None:
+def shown(session: Session, brand_id: int) -> Edition | None:
+    """The edition that everybody sees; None while nothing has been folded."""
     found = _NOW.rows(session, {"brand": brand_id})
-    return Rules(*found[0]) if found else None
+    return Edition(found[0][0], brand_id, Rules(*found[0][1:])) if found else None
 
 
-def enforce(session: Session, brand: Brand) -> Rules:
-    """The brand's wishes become the rules: by a rebuild, in its transaction."""
-    rules = wished(brand)
-    session.merge(Scoring(brand_id=brand.id, **rules._asdict(), since=clock.now()))
-    session.flush()
-    return rules
+def begin(session: Session, brand_id: int) -> Edition:
+    """The edition to fold into: the one that is shown, which the first fold makes, as the brand wishes it."""
+    found = shown(session, brand_id)
+    if found is None:
+        rules = wished(session.get_one(Brand, brand_id, populate_existing=True))
+        insert_ignore(session, Scoring, [{"brand_id": brand_id, **rules._asdict(), "since": clock.now()}])
+        found = shown(session, brand_id)
+    if found is None:
+        raise RuntimeError("it was there or has just been made")
+    return found
+
+
+def shown_id(brand_id: int) -> sa.ScalarSelect[int]:
+    """The id of the edition that everybody sees, for a condition."""
+    return sa.select(Scoring.id).where(Scoring.brand_id == brand_id, IS_SHOWN).scalar_subquery()

@@ -23,6 +23,7 @@ from amplify.core.forms import Form
 from amplify.core.i18n import gettext as _
 from amplify.core.i18n import lazy_gettext as _l
 from amplify.core.security import staff
+from amplify.leaderboards.making import progress
 from amplify.leaderboards.preview import Preview, preview
 from amplify.leaderboards.scoring import Rules, in_force, wished
 from amplify.leaderboards.wording import TIES
@@ -132,4 +133,5 @@ def _page(form: ScoringForm, seen: Preview | None = None) -> str:
         form=form,
         seen=seen,
         is_current=in_force(db.session, g.brand.id) == wished(g.brand),
+        making=progress(db.session, g.brand.id),
     )

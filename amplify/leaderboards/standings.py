@@ -27,7 +27,7 @@ Stored = Mapping[tuple[int, int], tuple[Any, ...]]
 def store(session: Session, after: Stored, before: Stored, ties: Ties, levels: histogram.Levels | None) -> int:
     """Write the standings that are not as `before`, and move the counts of their scores. Returns how many.
 
-    No `levels`: a rebuild, which counts when all are there (`histogram.count_again`).
+    No `levels`: they are counted when all are there (`histogram.count_below`).
     """
     changed = {key: figures for key, figures in after.items() if before.get(key) != figures}
     rows = [

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from amplify.core.bulk import is_among
 from amplify.leaderboards.decided import RESTORED
 from amplify.leaderboards.models import Board, PointsEntry, Standing
-from amplify.leaderboards.scoring import in_force
+from amplify.leaderboards.scoring import in_force, shown_id
 from amplify.rewards.models import Push, Reward
 
 # Why a step is not owed any more (eligibility.RULES).
@@ -28,7 +28,7 @@ FIGURES: dict[str, tuple[Any, int]] = {
 
 def own_board(reward: Reward) -> tuple[sa.ColumnElement[bool], ...]:
     """The condition on Board: what came through the links of the reward's campaign."""
-    mine = Board.brand_id == reward.brand_id, Board.kind == "campaign", Board.ref_id == reward.campaign_id
+    mine = Board.scoring_id == shown_id(reward.brand_id), Board.kind == "campaign", Board.ref_id == reward.campaign_id
     return (*mine, Board.days == 0)
 
 

@@ -15,9 +15,9 @@ from amplify.campaigns.models import Campaign
 from amplify.core import schema
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import half_lives
-from amplify.leaderboards.histogram import count_again
-from amplify.leaderboards.models import PointsEntry, ScoreCount, Standing
-from amplify.leaderboards.scoring import enforce
+from amplify.leaderboards.histogram import count
+from amplify.leaderboards.models import Board, PointsEntry, ScoreCount, Standing
+from amplify.leaderboards.scoring import begin
 from amplify.sharing.models import Advocate
 from bench.peers.seeding import TARGET, TEXTS
 
@@ -45,15 +45,14 @@ def fill(engine: Engine, advocates: int) -> int:
         session.add(brand)
         session.flush()
         session.add(Campaign(brand_id=brand.id, name="Bench", state="live", landing_url=TARGET, texts=TEXTS))
-        board = board_ids(session, brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
-        enforce(session, brand)  # as the first fold does
+        board = board_ids(session, begin(session, brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
         brand_id, newest = brand.id, half_lives(NOW, brand.half_life_days)
     with _without_order(engine):
         for first in range(1, advocates + 1, CHUNK):
             with Session(engine) as session, session.begin():
                 _people(session, brand_id, board, first, min(CHUNK, advocates + 1 - first), newest)
     with Session(engine) as session, session.begin():
-        count_again(session, brand_id)
+        count(session, session.get_one(Board, board))
     _settle(engine)
     return board
 

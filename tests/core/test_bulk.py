@@ -8,6 +8,7 @@ from amplify.core import bulk
 from amplify.fraud.models import RiskMailbox
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.models import Standing
+from amplify.leaderboards.scoring import begin
 from tests.tracking.world import NOON, make_world
 
 NAMES = (
@@ -26,7 +27,7 @@ KEY = "board_id, advocate_id"
 
 def test_rows_are_added_and_those_that_are_there_are_changed(session: Session) -> None:
     world = make_world(session)
-    board = board_ids(session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    board = board_ids(session, begin(session, world.brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
     anna, ben = world.advocate().id, world.advocate().id
     add = "human_clicks = standings.human_clicks + excluded.human_clicks"
     rows = [(board, anna, NOON, 1 / 3, 5, 2, 0, 0, b""), (board, ben, NOON, None, 0, 0, 0, 1, b"a\0")]
@@ -50,7 +51,7 @@ def test_texts_come_back_as_they_were_whatever_stands_in_them(session: Session) 
 
 def test_what_many_rows_have_in_common_is_stored_as_it_was(session: Session) -> None:
     world = make_world(session)
-    board = board_ids(session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    board = board_ids(session, begin(session, world.brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
     people = [world.advocate().id for _ in range(3)]
     shared = {
         "board_id": board,

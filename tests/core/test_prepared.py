@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from amplify.core.prepared import Prepared, ask
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.models import Standing
+from amplify.leaderboards.scoring import begin
 from tests.tracking.world import NOON, make_world
 
 COLUMNS: tuple[Any, ...] = (Standing.advocate_id, Standing.score_log, Standing.reached_at, Standing.tie)
@@ -16,7 +17,7 @@ COLUMNS: tuple[Any, ...] = (Standing.advocate_id, Standing.score_log, Standing.r
 
 def test_values_and_parameters_are_those_that_sqlalchemy_knows(session: Session) -> None:
     world = make_world(session)
-    board = board_ids(session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    board = board_ids(session, begin(session, world.brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
     people = [world.advocate().id for _ in range(3)]
     for who, score in zip(people, (1 / 3, None, 2.0), strict=True):
         session.add(Standing(board_id=board, advocate_id=who, score_log=score, reached_at=NOON, tie=b"a\0"))

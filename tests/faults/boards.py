@@ -1,8 +1,9 @@
 """Kills the worker while it judges clicks and folds points into boards; then makes the boards again from nothing.
 
-Nothing may differ from what stood there, to the last bit, and every living entry of the ledger must have been counted
-once. The same is done to a worker that notes how far it came a moment after it folded: there the audit must find
-entries that were counted twice.
+Meanwhile the brand changes what a visit is worth, so that boards are made beside the boards. In the end nothing may
+differ from what stood there, to the last bit, and every living entry of the ledger must have been counted once. The
+same is done to a worker that notes how far it came a moment after it folded: there the audit must find entries that
+were counted twice.
 """
 
 import random
@@ -19,12 +20,14 @@ from sqlalchemy.orm import Session, aliased
 
 from amplify.app import create_app
 from amplify.brands.models import Brand
+from amplify.brands.policy import change_policy
 from amplify.campaigns.models import Campaign
 from amplify.core import clock
 from amplify.core.db import db
 from amplify.core.settings import Settings
 from amplify.leaderboards import services, windows
-from amplify.leaderboards.models import Board, DayPoints, PointsEntry, ScoreCount, Standing
+from amplify.leaderboards.models import Board, DayPoints, PointsEntry, ScoreCount, Scoring, Standing
+from amplify.leaderboards.scoring import IS_SHOWN
 from amplify.sharing.models import ShareLink
 from amplify.tracking import cursors
 from amplify.tracking.conversions import record_conversion, record_refund
@@ -32,6 +35,7 @@ from amplify.tracking.models import Click, ClickVerdict
 from amplify.tracking.schemas import ConversionIn, RefundIn
 from tests.faults import worker
 from tests.faults.site import Process, Site, site
+from tests.leaderboards.shown import IS_SHOWN_BOARD
 from tests.tracking.world import World, click, make_world
 
 ADVOCATES = 60
@@ -39,7 +43,13 @@ PATIENCE_SECONDS = 300.0
 SPREAD_SECONDS = 60 * 86_400.0
 CLICKS_EACH_TIME, ORDERS_EACH_TIME = 250, 12
 # Where a worker dies: anywhere, or right before or after the commit of one of these rounds.
-ROUNDS = ("tracking.track", "leaderboards.project", "leaderboards.windows.fold_windows", "fraud.scoring.assess")
+ROUNDS = (
+    "tracking.track",
+    "leaderboards.all_time.project",
+    "leaderboards.windows.fold_windows",
+    "leaderboards.making.make",
+    "fraud.scoring.assess",
+)
 CURSORS = ((cursors.TRACKER, Click), (services.CURSOR, PointsEntry), (windows.CURSOR, PointsEntry))
 
 
@@ -71,6 +81,9 @@ class Shop:
                 )
                 if _each < ORDERS_EACH_TIME:
                     self._order(made)
+            # Sometimes the boards have to be made by other rules, while all of this goes on.
+            if self._dice.random() < 0.3:
+                change_policy(db.session, world.brand, {"weights": {"human_click": self._dice.choice((1000, 3000))}})
             db.session.commit()
 
     def _order(self, made: Click) -> None:
@@ -98,12 +111,15 @@ def _links(session: Session, ids: list[int]) -> list[ShareLink]:
 
 
 def behind(app: Flask) -> dict[str, int]:
-    """How many clicks wait to be judged, and entries to be folded, by the cursor that has not reached them."""
+    """How many clicks wait to be judged and entries to be folded, by the cursor that has not reached them; and how many
+    editions of the boards are being made."""
     with app.app_context():
         waiting = {
             name: (db.session.scalar(sa.select(sa.func.max(model.id))) or 0) - cursors.place_of(db.session, name)
             for name, model in CURSORS
         }
+        being_made = sa.select(sa.func.count()).where(Scoring.since.is_(None), Scoring.until.is_(None))
+        waiting["editions"] = db.session.scalar(being_made) or 0
     return {name: rows for name, rows in waiting.items() if rows}
 
 
@@ -125,12 +141,20 @@ def audit(app: Flask) -> list[str]:
 
 def _everything(session: Session) -> dict[str, set[str]]:
     """Every row that is projected, floats as they are stored; ranges nobody stands in are as good as none."""
+    named = Board.brand_id, Board.kind, Board.ref_id, Board.days
     rows = {
-        "standings": sa.select(Standing.__table__),
-        "counts of scores": sa.select(ScoreCount.__table__).where(ScoreCount.n != 0),
-        "days": sa.select(DayPoints.__table__),
+        "standings": sa.select(*named, *_figures(Standing)).join(Board).where(IS_SHOWN_BOARD),
+        "counts of scores": sa.select(*named, *_figures(ScoreCount))
+        .join(Board)
+        .where(IS_SHOWN_BOARD, ScoreCount.n != 0),
+        "days": sa.select(Scoring.brand_id, *_figures(DayPoints)).join(Scoring).where(IS_SHOWN),
     }
     return {name: {repr(tuple(row)) for row in session.execute(asked)} for name, asked in rows.items()}
+
+
+def _figures(model: Any) -> list[Any]:
+    """All columns but those that say to which edition a row belongs."""
+    return [column for column in model.__table__.c if column.name not in {"board_id", "scoring_id"}]
 
 
 def _counted_otherwise(session: Session) -> Iterator[str]:
@@ -139,7 +163,7 @@ def _counted_otherwise(session: Session) -> Iterator[str]:
     living = PointsEntry.reverses_id.is_(None), ~sa.exists().where(back.reverses_id == PointsEntry.id)
     for cause, column in (("human_click", Standing.human_clicks), ("conversion", Standing.conversions)):
         entries = session.scalar(sa.select(sa.func.count()).where(PointsEntry.cause == cause, *living)) or 0
-        whole = Board.kind == "brand", Board.days == 0
+        whole = IS_SHOWN_BOARD, Board.kind == "brand", Board.days == 0
         counted = session.scalar(sa.select(sa.func.sum(column)).join_from(Standing, Board).where(*whole)) or 0
         if entries != counted:
             yield f"{cause}: {entries} living entries, {counted} on the board"

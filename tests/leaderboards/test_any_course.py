@@ -38,7 +38,9 @@ from amplify.leaderboards.days import WINDOWS
 from amplify.leaderboards.decay import score_at, worth_now
 from amplify.leaderboards.decided import COUNTS_AS, subject_of
 from amplify.leaderboards.histogram import LEVELS, WINDOW_LEVELS
+from amplify.leaderboards.making import make, remove_replaced
 from amplify.leaderboards.models import Board, EntryAppeal, PointsEntry, ScoreCount, Standing
+from amplify.leaderboards.scoring import shown_id
 from amplify.leaderboards.windows import fold_windows
 from amplify.sharing.models import Advocate, ShareLink
 from amplify.sharing.services import show_name
@@ -50,6 +52,7 @@ from amplify.tracking.services import track
 from tests.leaderboards.test_services import FIGURES, share
 from tests.tracking.world import NOON, World, click, make_world
 
+NAMED: tuple[Any, ...] = (Board.kind, Board.ref_id, Board.days)
 HOURS = st.integers(0, 4000)
 FEW = st.integers(1, 9)
 _number = count(1)
@@ -167,12 +170,14 @@ class Course(RuleBasedStateMachine):
             self.happened["erased"] += 1
             erase(self.session, customer, "test")
 
-    @rule(judged=FEW, folded=FEW)
-    def the_worker_does_a_round(self, judged: int, folded: int) -> None:
+    @rule(judged=FEW, folded=FEW, made=FEW)
+    def the_worker_does_a_round(self, judged: int, folded: int, made: int) -> None:
         track(self.session, judged * 4)
         assess(self.session, judged * 4)
         services.project(self.session, folded * 4)
         fold_windows(self.session, folded * 4)
+        make(self.session, made)
+        remove_replaced(self.session, made)
 
     @rule(which=st.integers(0, 99), verdict=st.sampled_from(fraud.VERDICTS))
     def a_check_is_decided(self, which: int, verdict: str) -> None:
@@ -217,11 +222,11 @@ class Course(RuleBasedStateMachine):
     @invariant()
     def the_counts_are_those_of_the_standings(self) -> None:
         if hasattr(self, "world"):
-            expected: Counter[tuple[int, int, int]] = Counter()
-            for board_id, days, score_log in self.stored(Standing.board_id, Board.days, Standing.score_log):
+            expected: Counter[tuple[Any, ...]] = Counter()
+            for *board, score_log in self.stored(*NAMED, Standing.score_log):
                 if score_log is not None:
-                    for level, bits in enumerate(WINDOW_LEVELS if days else LEVELS):
-                        expected[board_id, level, math.floor(score_log * 2**bits)] += 1
+                    for level, bits in enumerate(WINDOW_LEVELS if board[-1] else LEVELS):
+                        expected[*board, level, math.floor(score_log * 2**bits)] += 1
             assert self.counts() == expected
 
     def teardown(self) -> None:
@@ -229,7 +234,8 @@ class Course(RuleBasedStateMachine):
         if hasattr(self, "spare") and hasattr(self, "sold"):
             self.everything_happens_once_more()
             self.the_worker_does_its_jobs()
-            while sum(work(self.session, 500) for work in (track, assess, services.project, fold_windows)):
+            rounds = (track, assess, services.project, fold_windows, make)
+            while sum(work(self.session, 3) for work in rounds):
                 pass
             self.a_window_is_the_sum_of_its_days()
             self.ranks_are_those_of_a_naive_sort()
@@ -250,17 +256,17 @@ class Course(RuleBasedStateMachine):
         self.somebody_is_erased(len(self.advocates) - 1)
 
     def stored(self, *columns: Any) -> list[tuple[Any, ...]]:
-        mine = sa.select(*columns).join_from(Board, Standing).where(Board.brand_id == self.world.brand.id)
+        mine = sa.select(*columns).join_from(Board, Standing).where(Board.scoring_id == shown_id(self.world.brand.id))
         return sorted((tuple(row) for row in self.session.execute(mine)), key=repr)
 
-    def counts(self) -> Counter[tuple[int, int, int]]:
-        columns = (ScoreCount.board_id, ScoreCount.level, ScoreCount.bucket, ScoreCount.n)
-        mine = sa.select(*columns).join_from(Board, ScoreCount).where(Board.brand_id == self.world.brand.id)
-        found = self.session.execute(mine)
-        return Counter({(board_id, level, bucket): n for board_id, level, bucket, n in found if n})
+    def counts(self) -> Counter[tuple[Any, ...]]:
+        columns = (*NAMED, ScoreCount.level, ScoreCount.bucket, ScoreCount.n)
+        mine = sa.select(*columns).join_from(Board, ScoreCount)
+        found = self.session.execute(mine.where(Board.scoring_id == shown_id(self.world.brand.id)))
+        return Counter({tuple(place): n for *place, n in found if n})
 
     def ranks_are_those_of_a_naive_sort(self) -> None:
-        for board in self.session.scalars(sa.select(Board).where(Board.brand_id == self.world.brand.id)):
+        for board in self.session.scalars(sa.select(Board).where(Board.scoring_id == shown_id(self.world.brand.id))):
             ranked = self.naively_ranked(board)
             expected = {who: rank for rank, (*_, who) in enumerate(ranked, 1)}
             assert queries.size(self.session, board) == len(ranked)
@@ -307,7 +313,9 @@ class Course(RuleBasedStateMachine):
                 if entry.is_reward_eligible and entry.occurred_at.date() > today - timedelta(days=days):
                     expected[entry.advocate_id] += self.weight_of(entry)
             mine = sa.select(Standing.advocate_id, Standing.milli_points).join(Board)
-            mine = mine.where(Board.brand_id == self.world.brand.id, Board.days == days, Standing.milli_points > 0)
+            mine = mine.where(
+                Board.scoring_id == shown_id(self.world.brand.id), Board.days == days, Standing.milli_points > 0
+            )
             assert dict(self.session.execute(mine).all()) == dict(+expected)
 
     def weight_of(self, entry: PointsEntry) -> int:
@@ -317,7 +325,7 @@ class Course(RuleBasedStateMachine):
         """sum(weight * 2^-(age in half-lives)), tomorrow and in a hundred days; what is stored is worth just that."""
         brand = self.world.brand
         counted = [entry for entry in self.living_entries() if entry.is_reward_eligible]
-        whole = Board.brand_id == brand.id, Board.kind == "brand", Board.days == 0
+        whole = Board.scoring_id == shown_id(brand.id), Board.kind == "brand", Board.days == 0
         ranked = sa.select(Standing.advocate_id).join(Board).where(*whole)
         by_log = ranked.where(Standing.score_log.is_not(None)).order_by(Standing.score_log.desc())
         stored: dict[int, float] = dict(self.session.execute(by_log.add_columns(Standing.score_log)).all())

@@ -22,6 +22,7 @@ from amplify.leaderboards.windows import fold_windows
 from amplify.sharing.models import Advocate
 from amplify.sharing.tokens import PURPOSE, share_page_token
 from tests.client import Client
+from tests.leaderboards.shown import IS_SHOWN_BOARD
 
 # The boards that an advocate can choose, as their kinds and days are stored.
 CHOICES = {
@@ -45,7 +46,7 @@ def brand(session: Session) -> Brand:
 
 def standings(session: Session, brand: Brand) -> Iterator[tuple[Standing, Advocate, Board]]:
     found = sa.select(Standing, Advocate, Board).join(Board, Board.id == Standing.board_id)
-    for row in session.execute(found.join(Advocate).where(Board.brand_id == brand.id)):
+    for row in session.execute(found.join(Advocate).where(IS_SHOWN_BOARD, Board.brand_id == brand.id)):
         yield row[0], row[1], row[2]
 
 

@@ -8,12 +8,13 @@ import sqlalchemy as sa
 from amplify.leaderboards import histogram
 from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.models import ScoreCount, Standing
+from amplify.leaderboards.scoring import begin
 from tests.tracking.world import NOON, World
 
 
 def put(world: World, *scores: float | None) -> tuple[int, list[int]]:
     """A board of people with these scores; its id and theirs."""
-    board = board_ids(world.session, world.brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    board = board_ids(world.session, begin(world.session, world.brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
     people = [world.advocate().id for _ in scores]
     for advocate_id, score in zip(people, scores, strict=True):
         world.session.add(Standing(board_id=board, advocate_id=advocate_id, score_log=score, reached_at=NOON))

@@ -19,7 +19,7 @@ def steps(session: Session, advocates: list[int]) -> int:
     driver: Any = session.connection().connection.driver_connection
     taken: list[None] = []
     driver.set_progress_handler(lambda: taken.append(None), 100)
-    found = dict(ledgers(session, 1, advocates, up_to=10**9))
+    found = dict(ledgers(session, advocates, up_to=10**9))
     driver.set_progress_handler(None, 0)
     assert {who: len(entries) for who, entries in found.items()} == dict.fromkeys(advocates, EACH)
     return len(taken)

@@ -19,6 +19,7 @@ from amplify.sharing.models import Share, ShareLink
 from amplify.tracking.events import ConversionRefunded, Converted, HumansClicked
 from amplify.tracking.models import Conversion, Refund
 from amplify.tracking.services import track
+from tests.leaderboards.shown import IS_SHOWN_BOARD
 from tests.tracking.world import NOON, World, click, make_world
 
 KEPT = (*services.FIGURES, "tie")
@@ -34,7 +35,7 @@ def standing(world: World, advocate_id: int, board: BoardName = boards.WHOLE_BRA
 
 def all_standings(session: Session) -> list[tuple[Any, ...]]:
     """Every figure of every standing, floats as they are stored."""
-    found = sa.select(*FIGURES).join(Board, Board.id == Standing.board_id)
+    found = sa.select(*FIGURES).join(Board, Board.id == Standing.board_id).where(IS_SHOWN_BOARD)
     return sorted((tuple(row) for row in session.execute(found)), key=repr)
 
 

@@ -17,6 +17,7 @@ from amplify.leaderboards.boards import WHOLE_BRAND, board_ids
 from amplify.leaderboards.decay import log_of
 from amplify.leaderboards.models import PointsEntry, Standing
 from amplify.leaderboards.reactions import reversal_of, write
+from amplify.leaderboards.scoring import begin
 from amplify.leaderboards.services import project
 from amplify.rewards import services
 from amplify.rewards.milestones import milestones
@@ -38,7 +39,7 @@ __all__ = ["BEFORE", "START", "make_brand"]
 
 def make_advocates(session: Session, brand: Brand, count: int) -> list[Advocate]:
     """`count` people who agreed to mail; the first has the most points. Every second one reads Spanish."""
-    board = board_ids(session, brand.id, [WHOLE_BRAND])[WHOLE_BRAND]
+    board = board_ids(session, begin(session, brand.id), [WHOLE_BRAND])[WHOLE_BRAND]
     people = [
         Customer(
             brand_id=brand.id, email=f"p{i}@mail.example", email_normal=f"p{i}@mail.example", consent=True,

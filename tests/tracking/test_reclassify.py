@@ -21,6 +21,7 @@ from amplify.tracking.models import Click, ClickVerdict, Conversion, Cursor, Fir
 from amplify.tracking.reclassify import extent_of, open_run, reclassify
 from amplify.tracking.schemas import ConversionIn
 from amplify.tracking.services import track
+from tests.leaderboards.shown import IS_SHOWN_BOARD
 from tests.leaderboards.test_services import all_standings
 from tests.tracking.world import CHROME, FACEBOOK, IPHONE, NOON, World, click, make_world
 
@@ -87,7 +88,7 @@ def assert_standings_equal_a_rebuild(session: Session, brand_id: int) -> None:
 
 def human_clicks(session: Session) -> int:
     counted = sa.select(sa.func.sum(Standing.human_clicks)).join(Board, Board.id == Standing.board_id)
-    return int(session.scalar(counted.where(Board.kind == "brand")) or 0)
+    return int(session.scalar(counted.where(IS_SHOWN_BOARD, Board.kind == "brand")) or 0)
 
 
 def test_a_click_that_is_no_persons_any_more_gives_its_points_back(world: World) -> None:

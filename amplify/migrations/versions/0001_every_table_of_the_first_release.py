@@ -204,17 +204,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_audit_entries_brand_at", ["brand_id", "at"], unique=False)
 
     op.create_table(
-        "boards",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("kind", sa.String(length=80), nullable=False),
-        sa.Column("ref_id", sa.BigInteger(), nullable=False),
-        sa.Column("days", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_boards_brand_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_boards")),
-        sa.UniqueConstraint("brand_id", "kind", "ref_id", "days", name=op.f("uq_boards_brand_id_kind_ref_id_days")),
-    )
-    op.create_table(
         "business_lines",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -488,16 +477,30 @@ def upgrade() -> None:
     )
     op.create_table(
         "scorings",
-        sa.Column(
-            "brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("half_life_days", sa.Float(precision=53), nullable=False),
         sa.Column("weights", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
         sa.Column("tie_rule", sa.String(length=20), nullable=False),
-        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("step", sa.String(length=20), nullable=False),
+        sa.Column("place", sa.BigInteger(), nullable=False),
+        sa.Column("bucket", sa.BigInteger(), nullable=True),
+        sa.Column("boards_caught_up", sa.BigInteger(), nullable=False),
+        sa.Column("windows_caught_up", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_scorings_brand_id")),
-        sa.PrimaryKeyConstraint("brand_id", name=op.f("pk_scorings")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_scorings")),
     )
+    with op.batch_alter_table("scorings", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_scorings_in_force",
+            ["brand_id"],
+            unique=True,
+            sqlite_where=sa.text("since IS NOT NULL AND until IS NULL"),
+            postgresql_where=sa.text("since IS NOT NULL AND until IS NULL"),
+        )
+
     op.create_table(
         "signing_keys",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -605,27 +608,18 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "pseudonym", name=op.f("uq_advocates_brand_id_pseudonym")),
     )
     op.create_table(
-        "board_links",
+        "boards",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("shown", sa.Integer(), nullable=False),
-        sa.Column("token_hash", sa.String(length=64), nullable=False),
-        sa.Column("password_hash", sa.String(length=255), nullable=True),
-        sa.Column("made_by", sa.String(length=200), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
-        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_board_links_board_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_board_links_brand_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_board_links")),
-        sa.UniqueConstraint("token_hash", name=op.f("uq_board_links_token_hash")),
+        sa.Column("scoring_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("kind", sa.String(length=80), nullable=False),
+        sa.Column("ref_id", sa.BigInteger(), nullable=False),
+        sa.Column("days", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_boards_brand_id")),
+        sa.ForeignKeyConstraint(["scoring_id"], ["scorings.id"], name=op.f("fk_boards_scoring_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_boards")),
+        sa.UniqueConstraint("scoring_id", "kind", "ref_id", "days", name=op.f("uq_boards_scoring_id_kind_ref_id_days")),
     )
-    with op.batch_alter_table("board_links", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_board_links_brand_id"), ["brand_id"], unique=False)
-
     op.create_table(
         "campaign_edits",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -784,48 +778,6 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_rewards_brand_id"), ["brand_id"], unique=False)
 
     op.create_table(
-        "score_counts",
-        sa.Column(
-            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("level", sa.SmallInteger(), autoincrement=False, nullable=False),
-        sa.Column("bucket", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("n", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_score_counts_board_id")),
-        sa.PrimaryKeyConstraint("board_id", "level", "bucket", name=op.f("pk_score_counts")),
-        postgresql_with={"fillfactor": 40},
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "snapshots",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("occurrence", sa.Integer(), nullable=False),
-        sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("audience", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("tie_rule", sa.String(length=20), nullable=False),
-        sa.Column("half_life_days", sa.Float(precision=53), nullable=False),
-        sa.Column("weights", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column("ranked", sa.BigInteger(), nullable=False),
-        sa.Column("skipped", sa.BigInteger(), nullable=False),
-        sa.Column("most", sa.BigInteger(), nullable=True),
-        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("frozen", sa.BigInteger(), nullable=False),
-        sa.Column("frozen_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("planned", sa.BigInteger(), nullable=False),
-        sa.Column("pushed", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_snapshots_board_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_snapshots_brand_id")),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_snapshots_campaign_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshots")),
-        sa.UniqueConstraint("campaign_id", "occurrence", name=op.f("uq_snapshots_campaign_id_occurrence")),
-    )
-    with op.batch_alter_table("snapshots", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_snapshots_brand_id"), ["brand_id"], unique=False)
-
-    op.create_table(
         "staff_sessions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -848,23 +800,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_user_roles_user_id")),
         sa.PrimaryKeyConstraint("user_id", "role_id", name=op.f("pk_user_roles")),
     )
-    op.create_table(
-        "windows",
-        sa.Column(
-            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("days", sa.Integer(), nullable=False),
-        sa.Column("gone_day", sa.BigInteger(), nullable=False),
-        sa.Column("gone_advocate", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_windows_board_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_windows_brand_id")),
-        sa.PrimaryKeyConstraint("board_id", name=op.f("pk_windows")),
-    )
-    with op.batch_alter_table("windows", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_windows_brand_id"), ["brand_id"], unique=False)
-        batch_op.create_index("ix_windows_gone", ["days", "gone_day"], unique=False)
-
     op.create_table(
         "ask_refusals",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -908,6 +843,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_asks_message_id"), ["message_id"], unique=False)
 
     op.create_table(
+        "board_links",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("shown", sa.Integer(), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=True),
+        sa.Column("made_by", sa.String(length=200), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_board_links_board_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_board_links_brand_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_board_links")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_board_links_token_hash")),
+    )
+    with op.batch_alter_table("board_links", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_board_links_brand_id"), ["brand_id"], unique=False)
+
+    op.create_table(
         "corrections",
         sa.Column("run", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column(
@@ -924,11 +881,13 @@ def upgrade() -> None:
     op.create_table(
         "day_points",
         sa.Column(
+            "scoring_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column(
             "advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
         sa.Column("day", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("link_id", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("milli_points", sa.BigInteger(), nullable=False),
         sa.Column("recognition", sa.BigInteger(), nullable=False),
         sa.Column("human_clicks", sa.BigInteger(), nullable=False),
@@ -936,12 +895,12 @@ def upgrade() -> None:
         sa.Column("shares", sa.BigInteger(), nullable=False),
         sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_day_points_advocate_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_day_points_brand_id")),
-        sa.PrimaryKeyConstraint("advocate_id", "day", "link_id", name=op.f("pk_day_points")),
+        sa.ForeignKeyConstraint(["scoring_id"], ["scorings.id"], name=op.f("fk_day_points_scoring_id")),
+        sa.PrimaryKeyConstraint("scoring_id", "advocate_id", "day", "link_id", name=op.f("pk_day_points")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("day_points", schema=None) as batch_op:
-        batch_op.create_index("ix_day_points_day", ["brand_id", "day", "advocate_id"], unique=False)
+        batch_op.create_index("ix_day_points_day", ["scoring_id", "day", "advocate_id"], unique=False)
 
     op.create_table(
         "left_out",
@@ -963,54 +922,6 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("left_out", schema=None) as batch_op:
         batch_op.create_index("ix_left_out_campaign_rank", ["campaign_id", "occurrence", "rank"], unique=False)
-
-    op.create_table(
-        "pushes",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("occurrence", sa.Integer(), nullable=False),
-        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("reward_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("channel", sa.String(length=40), nullable=False),
-        sa.Column("locale", sa.String(length=8), nullable=False),
-        sa.Column("rank", sa.Integer(), nullable=False),
-        sa.Column("code", sa.String(length=100), nullable=True),
-        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("currency", sa.String(length=3), nullable=False),
-        sa.Column("message_id", sa.String(length=200), nullable=False),
-        sa.Column("provider_key", sa.String(length=200), nullable=False),
-        sa.Column("state", sa.String(length=40), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("redeemed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("approved_by", sa.String(length=200), nullable=True),
-        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("order_ref", sa.String(length=200), nullable=True),
-        sa.Column("sealed_claim", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_pushes_advocate_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_pushes_brand_id")),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_pushes_campaign_id")),
-        sa.ForeignKeyConstraint(["reward_id"], ["rewards.id"], name=op.f("fk_pushes_reward_id")),
-        sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_pushes_snapshot_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
-        sa.UniqueConstraint(
-            "advocate_id",
-            "campaign_id",
-            "occurrence",
-            "step",
-            "channel",
-            name=op.f("uq_pushes_advocate_id_campaign_id_occurrence_step_channel"),
-        ),
-        sa.UniqueConstraint("message_id", name=op.f("uq_pushes_message_id")),
-    )
-    with op.batch_alter_table("pushes", schema=None) as batch_op:
-        batch_op.create_index("ix_pushes_campaign_rank", ["campaign_id", "occurrence", "rank"], unique=False)
-        batch_op.create_index("ix_pushes_campaign_state", ["campaign_id", "state"], unique=False)
 
     op.create_table(
         "reward_tallies",
@@ -1082,6 +993,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_risk_touches")),
     )
     op.create_table(
+        "score_counts",
+        sa.Column(
+            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("level", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("bucket", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_score_counts_board_id")),
+        sa.PrimaryKeyConstraint("board_id", "level", "bucket", name=op.f("pk_score_counts")),
+        postgresql_with={"fillfactor": 40},
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "share_links",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1114,22 +1038,34 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_share_links_campaign_id"), ["campaign_id"], unique=False)
 
     op.create_table(
-        "snapshot_rows",
-        sa.Column(
-            "snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
-        ),
-        sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("score_log", sa.Float(precision=53), nullable=False),
-        sa.Column("score", sa.Float(precision=53), nullable=False),
-        sa.Column("human_clicks", sa.BigInteger(), nullable=False),
-        sa.Column("conversions", sa.BigInteger(), nullable=False),
-        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("tie", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_snapshot_rows_advocate_id")),
-        sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_snapshot_rows_snapshot_id")),
-        sa.PrimaryKeyConstraint("snapshot_id", "rank", name=op.f("pk_snapshot_rows")),
+        "snapshots",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.Column("board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("audience", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("tie_rule", sa.String(length=20), nullable=False),
+        sa.Column("half_life_days", sa.Float(precision=53), nullable=False),
+        sa.Column("weights", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("ranked", sa.BigInteger(), nullable=False),
+        sa.Column("skipped", sa.BigInteger(), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=True),
+        sa.Column("taken_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("frozen", sa.BigInteger(), nullable=False),
+        sa.Column("frozen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("planned", sa.BigInteger(), nullable=False),
+        sa.Column("pushed", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_snapshots_board_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_snapshots_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_snapshots_campaign_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_snapshots")),
+        sa.UniqueConstraint("campaign_id", "occurrence", name=op.f("uq_snapshots_campaign_id_occurrence")),
     )
+    with op.batch_alter_table("snapshots", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_snapshots_brand_id"), ["brand_id"], unique=False)
+
     op.create_table(
         "standings",
         sa.Column(
@@ -1152,6 +1088,23 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 85},
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "windows",
+        sa.Column(
+            "board_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("scoring_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("days", sa.Integer(), nullable=False),
+        sa.Column("gone_day", sa.BigInteger(), nullable=False),
+        sa.Column("gone_advocate", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["board_id"], ["boards.id"], name=op.f("fk_windows_board_id")),
+        sa.ForeignKeyConstraint(["scoring_id"], ["scorings.id"], name=op.f("fk_windows_scoring_id")),
+        sa.PrimaryKeyConstraint("board_id", name=op.f("pk_windows")),
+    )
+    with op.batch_alter_table("windows", schema=None) as batch_op:
+        batch_op.create_index("ix_windows_gone", ["days", "gone_day"], unique=False)
+        batch_op.create_index(batch_op.f("ix_windows_scoring_id"), ["scoring_id"], unique=False)
+
     op.create_table(
         "conversions",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1225,37 +1178,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_entry_appeals_queue", ["brand_id", "outcome", "id"], unique=False)
 
     op.create_table(
-        "milestones",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(length=40), nullable=False),
-        sa.Column("rule", sa.String(length=40), nullable=False),
-        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_milestones_advocate_id")),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_milestones_brand_id")),
-        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_milestones_campaign_id")),
-        sa.ForeignKeyConstraint(["push_id"], ["pushes.id"], name=op.f("fk_milestones_push_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_milestones")),
-        sa.UniqueConstraint(
-            "advocate_id", "campaign_id", "step", name=op.f("uq_milestones_advocate_id_campaign_id_step")
-        ),
-        sa.UniqueConstraint("push_id", name=op.f("uq_milestones_push_id")),
-    )
-    with op.batch_alter_table("milestones", schema=None) as batch_op:
-        batch_op.create_index("ix_milestones_campaign", ["campaign_id", "state"], unique=False)
-        batch_op.create_index(
-            "ix_milestones_waiting",
-            ["campaign_id", "id"],
-            unique=False,
-            sqlite_where=sa.text("state = 'waiting'"),
-            postgresql_where=sa.text("state = 'waiting'"),
-        )
-
-    op.create_table(
         "points_entries",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -1295,22 +1217,52 @@ def upgrade() -> None:
         )
 
     op.create_table(
-        "reward_codes",
+        "pushes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("occurrence", sa.Integer(), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("reward_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("code", sa.String(length=100), nullable=False),
-        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reward_codes_brand_id")),
-        sa.ForeignKeyConstraint(["push_id"], ["pushes.id"], name=op.f("fk_reward_codes_push_id")),
-        sa.ForeignKeyConstraint(["reward_id"], ["rewards.id"], name=op.f("fk_reward_codes_reward_id")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_reward_codes")),
-        sa.UniqueConstraint("brand_id", "code", name=op.f("uq_reward_codes_brand_id_code")),
-        sa.UniqueConstraint("push_id", name=op.f("uq_reward_codes_push_id")),
+        sa.Column("snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(length=40), nullable=False),
+        sa.Column("locale", sa.String(length=8), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(length=100), nullable=True),
+        sa.Column("amount_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("message_id", sa.String(length=200), nullable=False),
+        sa.Column("provider_key", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("planned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("redeemed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("approved_by", sa.String(length=200), nullable=True),
+        sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("order_ref", sa.String(length=200), nullable=True),
+        sa.Column("sealed_claim", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_pushes_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_pushes_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_pushes_campaign_id")),
+        sa.ForeignKeyConstraint(["reward_id"], ["rewards.id"], name=op.f("fk_pushes_reward_id")),
+        sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_pushes_snapshot_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_pushes")),
+        sa.UniqueConstraint(
+            "advocate_id",
+            "campaign_id",
+            "occurrence",
+            "step",
+            "channel",
+            name=op.f("uq_pushes_advocate_id_campaign_id_occurrence_step_channel"),
+        ),
+        sa.UniqueConstraint("message_id", name=op.f("uq_pushes_message_id")),
     )
-    with op.batch_alter_table("reward_codes", schema=None) as batch_op:
-        batch_op.create_index("ix_reward_codes_free", ["reward_id", "push_id", "id"], unique=False)
+    with op.batch_alter_table("pushes", schema=None) as batch_op:
+        batch_op.create_index("ix_pushes_campaign_rank", ["campaign_id", "occurrence", "rank"], unique=False)
+        batch_op.create_index("ix_pushes_campaign_state", ["campaign_id", "state"], unique=False)
 
     op.create_table(
         "shares",
@@ -1335,6 +1287,23 @@ def upgrade() -> None:
         batch_op.create_index("ix_shares_brand_words", ["brand_id", "words_hash"], unique=False)
         batch_op.create_index(batch_op.f("ix_shares_link_id"), ["link_id"], unique=False)
 
+    op.create_table(
+        "snapshot_rows",
+        sa.Column(
+            "snapshot_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("rank", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("score_log", sa.Float(precision=53), nullable=False),
+        sa.Column("score", sa.Float(precision=53), nullable=False),
+        sa.Column("human_clicks", sa.BigInteger(), nullable=False),
+        sa.Column("conversions", sa.BigInteger(), nullable=False),
+        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tie", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_snapshot_rows_advocate_id")),
+        sa.ForeignKeyConstraint(["snapshot_id"], ["snapshots.id"], name=op.f("fk_snapshot_rows_snapshot_id")),
+        sa.PrimaryKeyConstraint("snapshot_id", "rank", name=op.f("pk_snapshot_rows")),
+    )
     op.create_table(
         "friends",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1368,6 +1337,37 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "milestones",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("campaign_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("advocate_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("rule", sa.String(length=40), nullable=False),
+        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("reached_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["advocate_id"], ["advocates.id"], name=op.f("fk_milestones_advocate_id")),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_milestones_brand_id")),
+        sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_milestones_campaign_id")),
+        sa.ForeignKeyConstraint(["push_id"], ["pushes.id"], name=op.f("fk_milestones_push_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_milestones")),
+        sa.UniqueConstraint(
+            "advocate_id", "campaign_id", "step", name=op.f("uq_milestones_advocate_id_campaign_id_step")
+        ),
+        sa.UniqueConstraint("push_id", name=op.f("uq_milestones_push_id")),
+    )
+    with op.batch_alter_table("milestones", schema=None) as batch_op:
+        batch_op.create_index("ix_milestones_campaign", ["campaign_id", "state"], unique=False)
+        batch_op.create_index(
+            "ix_milestones_waiting",
+            ["campaign_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'waiting'"),
+            postgresql_where=sa.text("state = 'waiting'"),
+        )
+
+    op.create_table(
         "order_claims",
         sa.Column(
             "conversion_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
@@ -1398,6 +1398,24 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_refunds_conversion_id"), ["conversion_id"], unique=False)
+
+    op.create_table(
+        "reward_codes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("brand_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("reward_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("code", sa.String(length=100), nullable=False),
+        sa.Column("push_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["brand_id"], ["brands.id"], name=op.f("fk_reward_codes_brand_id")),
+        sa.ForeignKeyConstraint(["push_id"], ["pushes.id"], name=op.f("fk_reward_codes_push_id")),
+        sa.ForeignKeyConstraint(["reward_id"], ["rewards.id"], name=op.f("fk_reward_codes_reward_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reward_codes")),
+        sa.UniqueConstraint("brand_id", "code", name=op.f("uq_reward_codes_brand_id_code")),
+        sa.UniqueConstraint("push_id", name=op.f("uq_reward_codes_push_id")),
+    )
+    with op.batch_alter_table("reward_codes", schema=None) as batch_op:
+        batch_op.create_index("ix_reward_codes_free", ["reward_id", "push_id", "id"], unique=False)
 
     op.create_table(
         "risk_cases",
@@ -1485,6 +1503,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_risk_cases_advocate_id"))
 
     op.drop_table("risk_cases")
+    with op.batch_alter_table("reward_codes", schema=None) as batch_op:
+        batch_op.drop_index("ix_reward_codes_free")
+
+    op.drop_table("reward_codes")
     with op.batch_alter_table("refunds", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_refunds_conversion_id"))
 
@@ -1493,33 +1515,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_order_claims_link_id"))
 
     op.drop_table("order_claims")
-    with op.batch_alter_table("friends", schema=None) as batch_op:
-        batch_op.drop_index(
-            "uq_friends_mailbox", sqlite_where=sa.text("mailbox != ''"), postgresql_where=sa.text("mailbox != ''")
-        )
-        batch_op.drop_index(batch_op.f("ix_friends_link_id"))
-        batch_op.drop_index(batch_op.f("ix_friends_conversion_id"))
-
-    op.drop_table("friends")
-    with op.batch_alter_table("shares", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_shares_link_id"))
-        batch_op.drop_index("ix_shares_brand_words")
-        batch_op.drop_index(batch_op.f("ix_shares_brand_id"))
-
-    op.drop_table("shares")
-    with op.batch_alter_table("reward_codes", schema=None) as batch_op:
-        batch_op.drop_index("ix_reward_codes_free")
-
-    op.drop_table("reward_codes")
-    with op.batch_alter_table("points_entries", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_points_entries_reverses",
-            sqlite_where=sa.text("reverses_id IS NOT NULL"),
-            postgresql_where=sa.text("reverses_id IS NOT NULL"),
-        )
-        batch_op.drop_index("ix_points_entries_advocate")
-
-    op.drop_table("points_entries")
     with op.batch_alter_table("milestones", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_milestones_waiting",
@@ -1529,6 +1524,35 @@ def downgrade() -> None:
         batch_op.drop_index("ix_milestones_campaign")
 
     op.drop_table("milestones")
+    with op.batch_alter_table("friends", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_friends_mailbox", sqlite_where=sa.text("mailbox != ''"), postgresql_where=sa.text("mailbox != ''")
+        )
+        batch_op.drop_index(batch_op.f("ix_friends_link_id"))
+        batch_op.drop_index(batch_op.f("ix_friends_conversion_id"))
+
+    op.drop_table("friends")
+    op.drop_table("snapshot_rows")
+    with op.batch_alter_table("shares", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_shares_link_id"))
+        batch_op.drop_index("ix_shares_brand_words")
+        batch_op.drop_index(batch_op.f("ix_shares_brand_id"))
+
+    op.drop_table("shares")
+    with op.batch_alter_table("pushes", schema=None) as batch_op:
+        batch_op.drop_index("ix_pushes_campaign_state")
+        batch_op.drop_index("ix_pushes_campaign_rank")
+
+    op.drop_table("pushes")
+    with op.batch_alter_table("points_entries", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_points_entries_reverses",
+            sqlite_where=sa.text("reverses_id IS NOT NULL"),
+            postgresql_where=sa.text("reverses_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_points_entries_advocate")
+
+    op.drop_table("points_entries")
     with op.batch_alter_table("entry_appeals", schema=None) as batch_op:
         batch_op.drop_index("ix_entry_appeals_queue")
         batch_op.drop_index(batch_op.f("ix_entry_appeals_advocate_id"))
@@ -1548,13 +1572,22 @@ def downgrade() -> None:
         )
 
     op.drop_table("conversions")
+    with op.batch_alter_table("windows", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_windows_scoring_id"))
+        batch_op.drop_index("ix_windows_gone")
+
+    op.drop_table("windows")
     op.drop_table("standings")
-    op.drop_table("snapshot_rows")
+    with op.batch_alter_table("snapshots", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_snapshots_brand_id"))
+
+    op.drop_table("snapshots")
     with op.batch_alter_table("share_links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_share_links_campaign_id"))
         batch_op.drop_index(batch_op.f("ix_share_links_brand_id"))
 
     op.drop_table("share_links")
+    op.drop_table("score_counts")
     op.drop_table("risk_touches")
     with op.batch_alter_table("risk_mailboxes", schema=None) as batch_op:
         batch_op.drop_index("ix_risk_mailboxes_mailbox")
@@ -1569,11 +1602,6 @@ def downgrade() -> None:
 
     op.drop_table("risk_devices")
     op.drop_table("reward_tallies")
-    with op.batch_alter_table("pushes", schema=None) as batch_op:
-        batch_op.drop_index("ix_pushes_campaign_state")
-        batch_op.drop_index("ix_pushes_campaign_rank")
-
-    op.drop_table("pushes")
     with op.batch_alter_table("left_out", schema=None) as batch_op:
         batch_op.drop_index("ix_left_out_campaign_rank")
 
@@ -1583,6 +1611,10 @@ def downgrade() -> None:
 
     op.drop_table("day_points")
     op.drop_table("corrections")
+    with op.batch_alter_table("board_links", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_board_links_brand_id"))
+
+    op.drop_table("board_links")
     with op.batch_alter_table("asks", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_asks_message_id"))
         batch_op.drop_index(batch_op.f("ix_asks_brand_id"))
@@ -1594,21 +1626,11 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ask_refusals_brand_id"))
 
     op.drop_table("ask_refusals")
-    with op.batch_alter_table("windows", schema=None) as batch_op:
-        batch_op.drop_index("ix_windows_gone")
-        batch_op.drop_index(batch_op.f("ix_windows_brand_id"))
-
-    op.drop_table("windows")
     op.drop_table("user_roles")
     with op.batch_alter_table("staff_sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_staff_sessions_user_id"))
 
     op.drop_table("staff_sessions")
-    with op.batch_alter_table("snapshots", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_snapshots_brand_id"))
-
-    op.drop_table("snapshots")
-    op.drop_table("score_counts")
     with op.batch_alter_table("rewards", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_rewards_brand_id"))
 
@@ -1637,10 +1659,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_campaign_edits_campaign_id"))
 
     op.drop_table("campaign_edits")
-    with op.batch_alter_table("board_links", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_board_links_brand_id"))
-
-    op.drop_table("board_links")
+    op.drop_table("boards")
     op.drop_table("advocates")
     op.drop_table("wishes")
     with op.batch_alter_table("users", schema=None) as batch_op:
@@ -1651,6 +1670,13 @@ def downgrade() -> None:
     op.drop_table("surveys")
     op.drop_table("suppressions")
     op.drop_table("signing_keys")
+    with op.batch_alter_table("scorings", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_scorings_in_force",
+            sqlite_where=sa.text("since IS NOT NULL AND until IS NULL"),
+            postgresql_where=sa.text("since IS NOT NULL AND until IS NULL"),
+        )
+
     op.drop_table("scorings")
     op.drop_table("risk_norms")
     op.drop_table("reward_policies")
@@ -1698,7 +1724,6 @@ def downgrade() -> None:
 
     op.drop_table("campaigns")
     op.drop_table("business_lines")
-    op.drop_table("boards")
     with op.batch_alter_table("audit_entries", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_entries_brand_at")
 
