@@ -55,7 +55,7 @@ def test_a_start_noted_too_early_and_an_answer_acknowledged_too_early_are_caught
 
 def test_the_campaigns_faults_know_every_failpoint_on_the_way_of_a_push() -> None:
     """What else has one belongs to milestones, friends, providers, clicks and rounds: killed in their own tests."""
-    others = {"milestone", "award", "friend", "provider", "removal", "reclassify", "{name}"}
+    others = {"milestone", "award", "friend", "provider", "removal", "edition", "reclassify", "{name}"}
     named = re.compile(r'reach\(f?"([a-z-]+|\{name\}-[a-z-]+)"\)')
     texts = [file.read_text() for file in (Path(amplify.__file__).parent).rglob("*.py")]
     found = {name for text in texts for name in named.findall(text)}

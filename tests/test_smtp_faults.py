@@ -20,6 +20,13 @@ def test_three_hundred_mails_over_a_moody_server_none_is_missing(
     assert row.repeated <= 3  # only answers that were lost: silence twice, a drop after the final dot once
 
 
+def test_a_silence_that_is_taken_for_a_yes_is_seen(
+    pytestconfig: pytest.Config, new_database: Callable[[], str], tmp_path: Path
+) -> None:
+    plan = Plan(pytestconfig.getoption("--db"), new_database, tmp_path, 100)
+    assert "never left" in "; ".join(moods(plan, bug="silence-is-yes").wrongs)
+
+
 KEPT = Owed("p1@x", "<1@x>", "POOL-1", "sent", "")
 REFUSED = Owed("p43@x", "<43@x>", "POOL-43", "failed", "550")
 COPY = Copy(0, 1, 0.0, "<1@x>", "POOL-1", "p1@x")

@@ -269,7 +269,7 @@ class Rush:
         for number, point in list(self.armed.items()):
             if not self.one.processes[number].is_alive():
                 del self.armed[number]
-                self.one.killed.add(number)
+                self.one.bury(self.one.processes[number])
                 self.deaths[point] += 1
                 self.here[point] += 1
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import re
-import socket
 from collections import Counter
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
-from typing import Any
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -122,17 +120,11 @@ class MoodySink(Sink):
             transport.close()
         await super()._stop()
 
-    async def _listen(self, worker: int) -> int:
-        def smtp() -> SMTP:
-            handler = _Moody(self, worker)
-            greeting = _Greeting(handler, hostname="moody", loop=self._loop, enable_SMTPUTF8=True)
-            greeting.opened = self.opened
-            if handler.connection % SLOW_BANNER == 0:
-                self.moods["slow banner"] += 1
-                greeting.wait_seconds = self.patience_seconds * 1.5
-            return greeting
-
-        server = await self._loop.create_server(smtp, "127.0.0.1", 0, family=socket.AF_INET)
-        self._servers.append(server)
-        address: Any = server.sockets[0].getsockname()
-        return int(address[1])
+    def _speaker(self, worker: int) -> SMTP:
+        handler = _Moody(self, worker)
+        greeting = _Greeting(handler, hostname="moody", loop=self._loop, enable_SMTPUTF8=True)
+        greeting.opened = self.opened
+        if handler.connection % SLOW_BANNER == 0:
+            self.moods["slow banner"] += 1
+            greeting.wait_seconds = self.patience_seconds * 1.5
+        return greeting

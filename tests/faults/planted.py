@@ -6,7 +6,7 @@ python -m tests.faults.planted BUG      settings from the environment, like `amp
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -32,7 +32,7 @@ from amplify.core.settings import Settings, load
 from amplify.delivery import checking, outcomes, sending
 from amplify.delivery.channels import email
 from amplify.delivery.envelope import Outgoing
-from amplify.delivery.errors import TransientFailure
+from amplify.delivery.errors import DeliveryFailure, TransientFailure
 from amplify.leaderboards import services
 from amplify.rewards import planning
 from amplify.rewards.models import Push, Reward, RewardCode
@@ -71,16 +71,14 @@ def noted_too_late() -> None:
 
 def silence_is_yes() -> None:
     """A connection that breaks is taken for a mail that arrived: some had not."""
-    send = email.Email.send
+    send_each = email.Email.send_each
 
-    def hopeful(self: email.Email, outgoing: Outgoing) -> None:
-        try:
-            send(self, outgoing)
-        except TransientFailure as failure:
-            if not failure.is_connection_lost:
-                raise
+    def hopeful(self: email.Email, group: Iterable[Outgoing]) -> Generator[DeliveryFailure | None, None, None]:
+        for outcome in send_each(self, group):
+            is_lost = isinstance(outcome, TransientFailure) and outcome.is_connection_lost
+            yield None if is_lost else outcome
 
-    email.Email.send = hopeful  # type: ignore[method-assign]  # that is the bug
+    email.Email.send_each = hopeful  # type: ignore[method-assign]  # that is the bug
 
 
 def no_lease() -> None:

@@ -65,20 +65,26 @@ class Sink:
         self.connections = count()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="sink", daemon=True)
-        self._servers: list[asyncio.Server] = []
+        self._servers: dict[int, asyncio.Server] = {}
 
     def listen(self, worker: int = 0) -> int:
         """The port on 127.0.0.1 whose mails are this worker's."""
         return asyncio.run_coroutine_threadsafe(self._listen(worker), self._loop).result(10)
 
     async def _listen(self, worker: int) -> int:
-        def smtp() -> SMTP:
-            return SMTP(_Reader(self, worker), hostname="sink", loop=self._loop, enable_SMTPUTF8=True)
-
-        server = await self._loop.create_server(smtp, "127.0.0.1", 0, family=socket.AF_INET)
-        self._servers.append(server)
+        server = await self._loop.create_server(lambda: self._speaker(worker), "127.0.0.1", 0, family=socket.AF_INET)
+        self._servers[worker] = server
         address: Any = server.sockets[0].getsockname()
         return int(address[1])
+
+    def _speaker(self, worker: int) -> SMTP:
+        """Who speaks with the next connection of this worker's."""
+        return SMTP(_Reader(self, worker), hostname="sink", loop=self._loop, enable_SMTPUTF8=True)
+
+    def forget(self, worker: int) -> None:
+        """Nobody speaks there any more. A thousand dead would use up what a process may hold open."""
+        if server := self._servers.pop(worker, None):
+            self._loop.call_soon_threadsafe(server.close)
 
     def start(self) -> None:
         self._thread.start()
@@ -91,7 +97,7 @@ class Sink:
         self._loop.close()
 
     async def _stop(self) -> None:
-        for server in self._servers:
+        for server in self._servers.values():
             server.close()
         rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:

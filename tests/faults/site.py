@@ -99,7 +99,12 @@ class Site:
         """As a power cut would: no clean-up, no goodbye."""
         process.child.kill()
         process.child.wait()
+        self.bury(process)
+
+    def bury(self, process: Process) -> None:
+        """Note a death."""
         self.killed.add(process.number)
+        self.sink.forget(process.number)
 
     def alive(self) -> list[Process]:
         return [process for process in self.processes if process.is_alive()]
