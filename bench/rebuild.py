@@ -6,11 +6,14 @@ What runs is what a worker does after a change of weights: standings of all time
 nothing, beside those that are shown, in turns of as many rows as a worker's, without its rests. The longest turn is how
 long a click may have to wait on SQLite. The entries lie over half a year, so about half of
 them stand in the windows too.
+
+Then the same again by a real worker, while people follow a link, some hundred a second: how long they wait, with and
+without it, and how many clicks were not stored (the way on then says no click id).
 """
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,13 +28,17 @@ from amplify.core.pace import FREE_ROWS, MOST_ROWS
 from amplify.leaderboards import services, windows
 from amplify.leaderboards.models import PointsEntry, Scoring, Standing
 from amplify.leaderboards.scoring import IS_SHOWN
+from amplify.sharing.models import ShareLink
 from amplify.tracking import cursors
-from bench import servers
+from bench import client, servers
+from bench.contenders import AGENT
 from bench.peers import boards
-from bench.peers.seeding import engine_of
+from bench.peers.seeding import CODE, TARGET, engine_of
 from bench.report import table
 
 DAYS, CHUNK = 180, 200_000
+# Who follows the link meanwhile: groups of so many people, a part of a second apart.
+GROUP, CONNECTIONS, REST_SECONDS, QUIET_GROUPS = 30, 10, 0.2, 40
 
 
 def ledger(engine: Engine, advocates: int, entries: int) -> None:
@@ -64,6 +71,14 @@ def ledger(engine: Engine, advocates: int, entries: int) -> None:
         windows.fold_windows(session, 1)
 
 
+def link(engine: Engine) -> None:
+    """A link of somebody on the board."""
+    with Session(engine) as session, session.begin():
+        campaign = session.scalars(sa.select(Campaign)).one()
+        facts = {"brand_id": campaign.brand_id, "campaign_id": campaign.id, "channel": "x", "target_url": TARGET}
+        session.add(ShareLink(advocate_id=1, code=CODE, **facts))
+
+
 def _turns(engine: Engine, limit: int) -> Iterator[float]:
     """How long each transaction took, until the new standings are in force."""
     with Session(engine) as session:
@@ -88,6 +103,7 @@ def measured(kind: str, options: argparse.Namespace) -> dict[str, float]:
         before, began = servers.memory_mb(), time.perf_counter()
         turns = list(_turns(engine, MOST_ROWS if kind == "sqlite" else FREE_ROWS))
         grown, seconds = servers.memory_mb() - before, time.perf_counter() - began
+        clicks = _meanwhile(engine, addresses[kind])
         with Session(engine) as session:
             made = services.made(session, session.scalars(sa.select(Scoring).where(IS_SHOWN)).one())
             stored = session.scalar(sa.select(sa.func.count()).select_from(Standing)) or 0
@@ -99,7 +115,46 @@ def measured(kind: str, options: argparse.Namespace) -> dict[str, float]:
         "mb": grown,
         "made": made,
         "rows": stored,
+        **clicks,
     }
+
+
+def _meanwhile(engine: Engine, address: str) -> dict[str, float]:
+    """People's clicks without a making, and until one is in force."""
+    link(engine)
+    with servers.amplify(env={"AMPLIFY_DATABASE_URL": address, "AMPLIFY_LOG_LEVEL": "WARNING"}) as base:
+        quiet = [_follow(base, n) for n in range(QUIET_GROUPS)]
+        with Session(engine, expire_on_commit=False) as session:  # and no transaction of ours meanwhile
+            making = services.order(session, session.scalars(sa.select(Brand)).one())
+            session.commit()
+            busy: list[client.Sent] = []
+            began = time.perf_counter()
+            while making.since is None:
+                busy.append(_follow(base, QUIET_GROUPS + len(busy)))
+                session.refresh(making)
+                session.commit()
+        seconds = time.perf_counter() - began
+    return {
+        "worker_seconds": seconds,
+        "quiet_p99_ms": _p99_ms(quiet),
+        "busy_p99_ms": _p99_ms(busy),
+        "longest_ms": max(max(one.latencies) for one in busy) * 1_000,
+        "clicks": sum(len(one.latencies) for one in busy),
+        "lost": sum(len(one.latencies) - one.proven for one in [*quiet, *busy]),
+    }
+
+
+def _follow(base: str, group: int) -> client.Sent:
+    """So many people at the same time, and a rest."""
+    agents = (f"{AGENT} Build/{group}.{n}" for n in range(GROUP))
+    requests = [client.request("GET", f"{base}/s/{CODE}", {"User-Agent": agent}) for agent in agents]
+    sent = client.send(base, requests, connections=CONNECTIONS, proof=b"amplify_click=")
+    time.sleep(REST_SECONDS)
+    return sent
+
+
+def _p99_ms(groups: Sequence[client.Sent]) -> float:
+    return client.Sent(latencies=[one for group in groups for one in group.latencies]).percentile_ms(99)
 
 
 def main(arguments: list[str]) -> dict[str, Any]:
@@ -113,6 +168,7 @@ def main(arguments: list[str]) -> dict[str, Any]:
     kinds = ("sqlite", "postgresql") if options.db == "both" else (options.db,)
     found = {kind: measured(kind, options) for kind in kinds}
     heads = ["", "seconds", "entries/s", "longest turn s", "memory grown MB", "standings of all time", "standings"]
+    heads += ["by a worker s", "clicks' p99 ms before", "meanwhile", "longest ms", "clicks", "lost"]
     rows = [[kind, *figures.values()] for kind, figures in found.items()]
     table(f"{options.entries:,} entries of {options.advocates:,} advocates", heads, rows)
-    return {"ok": all(figures["made"] > 0 for figures in found.values()), **found}
+    return {"ok": all(figures["made"] > 0 and not figures["lost"] for figures in found.values()), **found}
