@@ -5,8 +5,7 @@
 
 What runs is what a worker does after a change of weights: standings of all time, days, windows and counts, from
 nothing, beside those that are shown, in turns of as many rows as a worker's, without its rests. The longest turn is how
-long a click may have to wait on SQLite. The entries lie over half a year, so about half of
-them stand in the windows too.
+long a click may have to wait on SQLite. The entries lie over half a year, so about half of them stand in windows too.
 
 Then the same again by a real worker, while people follow a link, some hundred a second: how long they wait, with and
 without it, and how many clicks were not stored (the way on then says no click id).
@@ -170,7 +169,8 @@ def main(arguments: list[str]) -> dict[str, Any]:
     kinds = ("sqlite", "postgresql") if options.db == "both" else (options.db,)
     found = {kind: measured(kind, options) for kind in kinds}
     heads = ["", "seconds", "entries/s", "longest turn s", "memory grown MB", "standings of all time", "standings"]
-    heads += ["by a worker s", "clicks' p99 ms before", "meanwhile", "longest ms", "clicks", "lost"]
+    if not options.alone:
+        heads += ["by a worker s", "clicks' p99 ms before", "meanwhile", "longest ms", "clicks", "lost"]
     rows = [[kind, *figures.values()] for kind, figures in found.items()]
     table(f"{options.entries:,} entries of {options.advocates:,} advocates", heads, rows)
     return {"ok": all(figures["made"] > 0 and not figures.get("lost") for figures in found.values()), **found}
