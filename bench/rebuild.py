@@ -103,10 +103,10 @@ def measured(kind: str, options: argparse.Namespace) -> dict[str, float]:
         before, began = servers.memory_mb(), time.perf_counter()
         turns = list(_turns(engine, MOST_ROWS if kind == "sqlite" else FREE_ROWS))
         grown, seconds = servers.memory_mb() - before, time.perf_counter() - began
-        clicks = {} if options.alone else _meanwhile(engine, addresses[kind])
         with Session(engine) as session:
             made = services.made(session, session.scalars(sa.select(Scoring).where(IS_SHOWN)).one())
             stored = session.scalar(sa.select(sa.func.count()).select_from(Standing)) or 0
+        clicks = {} if options.alone else _meanwhile(engine, addresses[kind])
         engine.dispose()
     return {
         "seconds": seconds,

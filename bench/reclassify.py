@@ -174,8 +174,9 @@ def measure(app: Flask, number: int) -> tuple[list[Step], list[str]]:
 
 
 def human_on_board() -> Any:
-    whole = Board.kind == "brand", Board.days == 0
-    return sa.select(Standing.human_clicks).join(Board, Board.id == Standing.board_id).where(*whole)
+    whole = Board.kind == "brand", Board.days == 0, IS_SHOWN
+    counted = sa.select(Standing.human_clicks).join(Board, Board.id == Standing.board_id)
+    return counted.join(Scoring, Scoring.id == Board.scoring_id).where(*whole)
 
 
 def main(arguments: list[str]) -> dict[str, object]:

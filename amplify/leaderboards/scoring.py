@@ -70,7 +70,7 @@ def begin(session: Session, brand_id: int) -> Edition:
     """The edition to fold into: the one that is shown, which the first fold makes, as the brand wishes it."""
     found = shown(session, brand_id)
     if found is None:
-        rules = wished(session.get_one(Brand, brand_id, populate_existing=True))
+        rules = wished(session.get_one(Brand, brand_id))
         insert_ignore(session, Scoring, [{"brand_id": brand_id, **rules._asdict(), "since": clock.now()}])
         found = shown(session, brand_id)
     if found is None:

@@ -130,7 +130,7 @@ def _leave(session: Session, limit: int, now: datetime) -> int:
     behind = sa.or_(late, sa.and_(half, Window.gone_advocate < LAST_ADVOCATE))
     # Those that are being made follow when they are shown; those that were replaced go.
     shown = sa.select(Window, Scoring.brand_id).join(Scoring, Scoring.id == Window.scoring_id).where(IS_SHOWN)
-    found = session.execute(shown.where(behind).limit(1)).first()
+    found = session.execute(shown.where(behind).order_by(Window.days).limit(1)).first()
     if found is None:
         return 0
     window, brand_id = found

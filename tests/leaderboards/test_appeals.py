@@ -11,7 +11,6 @@ import time_machine
 
 from amplify.accounts.models import AuditEntry
 from amplify.brands.policy import change_policy
-from amplify.core import jobs
 from amplify.core.errors import Conflict, Invalid, NotFound, TooMany
 from amplify.core.events import publish
 from amplify.customers.services import erase
@@ -25,6 +24,7 @@ from amplify.tracking.models import Click, ClickVerdict
 from amplify.tracking.schemas import ConversionIn, RefundIn
 from tests.client import Client
 from tests.fraud.scene import catch_up, visits
+from tests.leaderboards.scene import make_all
 from tests.leaderboards.test_pages import board_path
 from tests.leaderboards.test_services import all_standings, standing
 from tests.tracking.world import FACEBOOK, NOON, World, click, make_world
@@ -177,8 +177,7 @@ def test_an_order_outside_the_window_counts_until_it_is_refunded(world: World, a
 def test_new_weights_hold_for_what_was_restored_too(world: World, anna: Advocate, machine: Click) -> None:
     agree(world, about(world, anna, machine))
     change_policy(world.session, world.brand, {"weights": {"human_click": 3000}})
-    world.session.commit()
-    jobs.drain(world.session)
+    make_all(world.session)
     assert standing(world, anna.id).milli_points == 6000
 
 

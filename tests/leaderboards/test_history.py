@@ -10,7 +10,6 @@ import sqlalchemy as sa
 import time_machine
 
 from amplify.brands.policy import change_policy
-from amplify.core import jobs
 from amplify.core.errors import Invalid
 from amplify.core.events import publish
 from amplify.customers.services import erase
@@ -23,7 +22,7 @@ from amplify.tracking.events import ClicksReclassified
 from amplify.tracking.models import Click
 from tests.client import Client
 from tests.fraud.scene import catch_up, visits
-from tests.leaderboards.scene import advocates_with
+from tests.leaderboards.scene import advocates_with, make_all
 from tests.leaderboards.test_services import convert, refund
 from tests.tracking.world import FACEBOOK, NOON, World, click, make_world
 from tests.world import a_user
@@ -138,8 +137,7 @@ def test_other_weights_are_a_cause_of_their_own(
     snapshot = freeze_now(world)
     assert (snapshot.half_life_days, snapshot.weights["conversion"]) == (30, 20_000)
     change_policy(world.session, world.brand, {"weights": {"conversion": 0}})
-    world.session.commit()
-    jobs.drain(world.session)
+    make_all(world.session)
     found = changes(world, snapshot)
     assert (found[four[3].id].before, found[four[3].id].after) == (1, 4)
     assert {one.causes for one in found.values()} == {("rules",)}

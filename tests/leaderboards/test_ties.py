@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amplify.brands.policy import change_policy
-from amplify.core import jobs
 from amplify.core.errors import Invalid
 from amplify.leaderboards import queries
 from amplify.leaderboards.boards import WHOLE_BRAND, find_board
@@ -15,7 +14,7 @@ from amplify.leaderboards.services import freeze
 from amplify.leaderboards.ties import by_conversions, by_pseudonym, window_score
 from amplify.leaderboards.windows import fold_windows
 from amplify.sharing.models import Advocate
-from tests.leaderboards.scene import catch_up
+from tests.leaderboards.scene import catch_up, make_all
 from tests.leaderboards.test_services import convert
 from tests.tracking.world import NOON, World, click
 
@@ -42,8 +41,7 @@ def equals(world: World) -> dict[str, Advocate]:
 
 def choose(world: World, rule: str) -> None:
     change_policy(world.session, world.brand, {"tie_rule": rule})
-    world.session.commit()
-    jobs.drain(world.session)
+    make_all(world.session)
 
 
 @pytest.mark.parametrize(

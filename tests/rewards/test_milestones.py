@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from amplify.brands.models import Brand
+from amplify.brands.policy import change_policy
 from amplify.campaigns import services as campaigns
 from amplify.campaigns.models import Campaign
 from amplify.core import jobs
@@ -24,6 +25,7 @@ from amplify.rewards.uploading import upload_codes
 from amplify.sharing.models import Advocate
 from amplify.tracking import cursors
 from tests.campaigns.making import campaign_in
+from tests.leaderboards.scene import make_all
 from tests.rewards.making import (
     REWARD_TEXTS,
     START,
@@ -351,7 +353,8 @@ def test_what_happened_before_the_end_counts_whenever_it_is_told(
     session: Session, brand: Brand, advocates: list[Advocate], trigger: str, at_least: int
 ) -> None:
     cause = "human_click" if trigger == "human_click" else "conversion"
-    brand.weights = {**brand.weights, cause: 5000}
+    change_policy(session, brand, {"weights": {cause: 5000}})
+    make_all(session)
     campaign, (anna, bert, _carl) = make_milestone(session, brand, at_least=at_least, trigger=trigger), advocates
     for advocate in (anna, bert):
         earn(session, campaign, advocate, 1, cause)
