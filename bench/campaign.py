@@ -9,7 +9,8 @@
 
 What is planned: everybody on a board, each with a generated code, in a process set up as a worker is, with the worker's
 thread that shortens SQLite's log beside it. The raw side is one `INSERT ... SELECT` of the snapshot's rows and one of
-the ledger's, into empty tables with the same columns, keys and indexes, in the same process.
+the ledger's, into empty tables with the same columns, keys and indexes, in the same process. PostgreSQL has the memory
+that docs/operations.md gives it where people are counted in millions.
 """
 
 import argparse

@@ -38,7 +38,7 @@ HALF_LIFE_LOG = 40.0  # where scores begin; only their order matters here
 @contextmanager
 def database(kind: str, number: int, keep: Path | None, *, copy: bool = True) -> Iterator[str]:
     """The address of a filled database that may be changed; without `copy` of the kept one itself."""
-    with servers.databases((kind,), keep) as addresses:
+    with servers.databases((kind,), keep, large=True) as addresses:
         make = _copied_file if kind == "sqlite" else _copied_by_server
         with make(sa.make_url(addresses[kind]), number, copy) as url:
             yield url.render_as_string(hide_password=False)

@@ -7,7 +7,6 @@ left that they fit into the transaction that puts the new standings in force. Th
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
-from itertools import accumulate
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -239,14 +238,16 @@ def _up_to(groups: Sequence[tuple[int, list[Entry]]], last: int) -> list[tuple[i
 
 
 def _next_advocates(session: Session, scoring: Scoring, limit: int) -> list[int]:
-    """The next ones in the order of their ids who have about `limit` entries together; at least one, if there are."""
+    """The next `limit` in the order of their ids, or as many of them as have so many entries together; at least one."""
     mine = sa.select(Advocate.id).where(Advocate.brand_id == scoring.brand_id, Advocate.id > scoring.place)
     ids = session.scalars(mine.order_by(Advocate.id).limit(limit)).all()
-    theirs = sa.select(PointsEntry.advocate_id, sa.func.count())
-    theirs = theirs.where(is_among(session, PointsEntry.advocate_id, ids)).group_by(PointsEntry.advocate_id)
-    entries: dict[int, int] = {row[0]: row[1] for row in session.execute(theirs)}
-    sums = accumulate(entries.get(advocate_id, 0) for advocate_id in ids)
-    return list(ids[: max(1, sum(so_far <= limit for so_far in sums))])
+    theirs = sa.select(PointsEntry.advocate_id).where(is_among(session, PointsEntry.advocate_id, ids))
+    # Of each entry whose it is, and of one too many: of somebody's thousands no more are looked at than a turn takes.
+    whose = session.scalars(theirs.order_by(PointsEntry.advocate_id).limit(limit + 1)).all()
+    if len(whose) <= limit:
+        return list(ids)
+    first, last = whose[0], whose[-1]
+    return [one for one in ids if one < last or one == first]
 
 
 def _came_since(session: Session, making: Scoring, reader: Reader) -> sa.Select[Any]:

@@ -18,6 +18,7 @@ class Advocate(Base):
     __table_args__ = (
         sa.UniqueConstraint("brand_id", "customer_id"),
         sa.UniqueConstraint("brand_id", "pseudonym"),
+        sa.Index("ix_advocates_brand", "brand_id", "id"),
     )
 
     id: Mapped[PrimaryKey]

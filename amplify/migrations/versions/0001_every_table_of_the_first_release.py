@@ -607,6 +607,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("brand_id", "customer_id", name=op.f("uq_advocates_brand_id_customer_id")),
         sa.UniqueConstraint("brand_id", "pseudonym", name=op.f("uq_advocates_brand_id_pseudonym")),
     )
+    with op.batch_alter_table("advocates", schema=None) as batch_op:
+        batch_op.create_index("ix_advocates_brand", ["brand_id", "id"], unique=False)
+
     op.create_table(
         "boards",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -1660,6 +1663,9 @@ def downgrade() -> None:
 
     op.drop_table("campaign_edits")
     op.drop_table("boards")
+    with op.batch_alter_table("advocates", schema=None) as batch_op:
+        batch_op.drop_index("ix_advocates_brand")
+
     op.drop_table("advocates")
     op.drop_table("wishes")
     with op.batch_alter_table("users", schema=None) as batch_op:
