@@ -7,10 +7,11 @@
 --bars   the exit code says whether every bar of the run was reached (for a quiet machine)
 
 All write the same mails with the same templates (ours one of a group, whose other readers' words are filled in; the
-others each mail for itself), send them to the same server over connections that they keep, and have two processes. A
-rate is that from the first tenth of the mails to the last. Ours looks at each push and orders its mail, looks at it
-again at the moment of sending, and notes the outcome in the ledger; the others read a row that is there already and
-mark it. While ours sends, a page is asked for 50 times a second, as before.
+others each mail for itself), send them to the same server over connections that they keep. The others have two
+processes, ours as many as `amplify serve` starts: one, unless --workers says more. A rate is that from the first tenth
+of the mails to the last. Ours looks at each push and orders its mail, looks at it again at the moment of sending, and
+notes the outcome in the ledger; the others read a row that is there already and mark it. While ours sends, a page is
+asked for 50 times a second, as before.
 """
 
 import argparse
@@ -243,7 +244,7 @@ def main(arguments: list[str]) -> dict[str, object]:
     parser = argparse.ArgumentParser(prog="bench delivery", description=__doc__)
     parser.add_argument("--mails", type=int, default=10_000)
     parser.add_argument("--db", choices=("sqlite", "postgresql", "both"), default="both")
-    parser.add_argument("--workers", type=int, default=PROCESSES)
+    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--idle", type=float, default=8.0, help="seconds in which the page is asked for alone")
     parser.add_argument("--peers", action="store_true", help="compare with Dramatiq and Celery; installs them")
     parser.add_argument("--bars", action="store_true", help="fail if a bar is not reached")

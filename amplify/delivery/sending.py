@@ -4,6 +4,7 @@ A group is at most GROUP messages and GROUP_SECONDS long. So a worker that dies 
 or unsubscribes is obeyed by every message that is looked at later: by all that begin to leave GROUP_SECONDS after it.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
@@ -30,6 +31,9 @@ GROUP_SECONDS = 0.25
 # The first of a process: nobody knows yet how fast the other side is. Later ones begin as large as the last could be.
 FIRST_GROUP = 10
 _sizes: dict[str, int] = {}
+# Held by the one thread of this process that looks at a group or notes it; the others wait for the other side. Looking
+# is work for Python, which does one thing at a time, and for the database, where those who look at a page are waiting.
+_desk = threading.Lock()
 # One broken connection is this message's, or chance; after the second the other side is left in peace for a while.
 LOST_IN_A_ROW = 2
 
@@ -92,11 +96,13 @@ def _send_all(sessions: Sessions, channel: Channel, ids: list[int], release: str
         if not pulse.is_sure():  # another worker may have been given these
             batch.put_back(TransientFailure("this worker was not heard of for a while", is_channel_down=True))
             return
-        found = check(sessions, channel.settings, ids[:size], release)
+        with _desk:
+            found = check(sessions, channel.settings, ids[:size], release)
         for message_id, rule in found.forbidden.items():
             note_not_sent(sessions, message_id, "suppressed", rule)
         outcomes = _send_group(channel, found.ready, found.at + GROUP_SECONDS, batch)
-        _note(sessions, outcomes)
+        with _desk:
+            _note(sessions, outcomes)
         for message_id, failure in found.broken.items():
             batch.put_back(failure)
             note_failure(sessions, message_id, failure)
