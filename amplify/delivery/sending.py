@@ -93,10 +93,10 @@ def send_batch(sessions: Sessions, settings: Settings, ids: Sequence[int], relea
 def _send_all(sessions: Sessions, channel: Channel, ids: list[int], release: str, batch: Batch) -> None:
     size = _sizes.get(channel.name, FIRST_GROUP)
     while ids and not batch.is_over:
-        if not pulse.is_sure():  # another worker may have been given these
-            batch.put_back(TransientFailure("this worker was not heard of for a while", is_channel_down=True))
-            return
         with _desk:
+            if not pulse.is_sure():  # another worker may have been given these
+                batch.put_back(TransientFailure("this worker was not heard of for a while", is_channel_down=True))
+                return
             found = check(sessions, channel.settings, ids[:size], release)
         for message_id, rule in found.forbidden.items():
             note_not_sent(sessions, message_id, "suppressed", rule)

@@ -1,5 +1,6 @@
 """A real mail server on this machine that keeps what it takes, and refuses what it is told to refuse."""
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ class MailServer:
         self.recipients: list[list[str]] = []
         self.refuse: dict[str, str] = {}
         self.data_answers: list[str] = []  # said instead of 250, one per mail
+        self.takes_seconds = 0.0  # before each mail is answered
         self.connections = 0
         self.is_pipelining = False  # whether it offers PIPELINING (RFC 2920)
         self.host, self.port = "127.0.0.1", 0
@@ -43,6 +45,7 @@ class MailServer:
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
+        await asyncio.sleep(self.takes_seconds)
         if self.data_answers:
             return self.data_answers.pop(0)
         mail = message_from_bytes(envelope.content, policy=default)
